@@ -1,0 +1,197 @@
+"""What a device is, whatever it is made of: something that runs a Program and says how long it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from cudagym.build.program import Program
+from cudagym.hardware import GPU
+from cudagym.record import Record
+
+TimeKind = Literal["modelled", "measured"]
+FaultKind = Literal[
+    "out_of_bounds",
+    "misaligned",
+    "input_modified",
+    "race",
+    "uninitialised",
+    "barrier_divergence",
+    "deadlock",
+    "timed_out",
+    "trap",
+]
+
+
+class Buffer(Record):
+    """Memory shared between the judge and a device, for one slot of the program.
+
+    `fd` is a memfd of at least `size` bytes. A read-only buffer is mapped privately, so the judge's
+    copy cannot change, and the first store to it is the fault `input_modified`.
+    """
+
+    name: str
+    slot: int
+    fd: int
+    size: int
+    read_only: bool
+
+
+class Fault(Record):
+    """The first fault of one kind in one launch, located as well as the device can."""
+
+    kind: FaultKind
+    kernel: str
+    message: str
+    """One sentence for whoever must fix the kernel, with what is known of the fields below."""
+    line: int | None = None
+    """Line in the candidate's source, from 1."""
+    block: tuple[int, int, int] | None = None
+    thread: tuple[int, int, int] | None = None
+    address: int | None = None
+    buffer: str | None = None
+
+
+class Counters(Record):
+    """What the observed blocks of one launch did. Per-warp events unless the name says otherwise.
+
+    Instructions are PTX instructions executed by a warp (with at least one active lane).
+    """
+
+    blocks: int = 0
+    """Thread blocks observed; every other figure is summed over them."""
+    warps: int = 0
+    instructions: int = 0
+    active_lanes: int = 0
+    """Lanes active, summed over instructions: 32 * instructions when nothing diverges."""
+    fp32: int = 0
+    fp64: int = 0
+    fp16: int = 0
+    integer: int = 0
+    special: int = 0
+    """Transcendentals, reciprocals and roots."""
+    conversions: int = 0
+    control: int = 0
+    barriers: int = 0
+    shuffles: int = 0
+    """Shuffles, votes, matches and redux."""
+    global_loads: int = 0
+    global_stores: int = 0
+    global_load_sectors: int = 0
+    """32-byte sectors touched, per warp instruction, summed."""
+    global_store_sectors: int = 0
+    global_load_lines: int = 0
+    """Distinct 128-byte lines touched, per warp instruction, summed: passes through the L1's tag stage."""
+    global_store_lines: int = 0
+    unique_load_sectors: int = 0
+    """Distinct sectors among all loads of a block, summed over blocks."""
+    unique_store_sectors: int = 0
+    shared_loads: int = 0
+    shared_stores: int = 0
+    shared_wavefronts: int = 0
+    """Passes through the 32 banks; loads + stores when no 4-byte access conflicts."""
+    local_loads: int = 0
+    local_stores: int = 0
+    atomics: int = 0
+    atomic_sectors: int = 0
+    atomic_conflicts: int = 0
+    """Lanes that must wait because another lane of the warp updates the same word, summed."""
+    dependent_steps: int = 0
+    """Instructions on the longest path of the slowest warp of each block, summed over blocks."""
+
+
+class LaunchRun(Record):
+    """How one launch of the plan went."""
+
+    kernel: str
+    blocks: int
+    complete: bool
+    """Whether every block ran; otherwise only a sample did."""
+    counters: Counters | None = None
+    """Present when blocks were observed."""
+    sampled: tuple[int, ...] = ()
+    """Linear indices of the observed blocks."""
+
+
+class Run(Record):
+    """What came of running a program once. Output bytes lie in the buffers that were handed in."""
+
+    faults: tuple[Fault, ...] = ()
+    launches: tuple[LaunchRun, ...] = ()
+    seconds: float
+    """Wall time the device took to produce this run, not the kernel's time."""
+
+    @property
+    def complete(self) -> bool:
+        return not self.faults and all(launch.complete for launch in self.launches)
+
+
+class Limits(Record):
+    """What a run may cost before it is cut off."""
+
+    warp_instructions: int = 400_000_000
+    """Cumulative over all launches."""
+    wall_seconds: float = 60.0
+    scratch_bytes: int = 4 << 30
+
+
+class Limiter(Record):
+    """One thing that bounds a launch, and the microseconds it would take were it the only one."""
+
+    name: str
+    time_us: float
+    advice: str
+
+
+class KernelTime(Record):
+    """Where one launch's time goes."""
+
+    kernel: str
+    time_us: float
+    occupancy: float
+    """Resident warps over the most the SM can hold."""
+    waves: float
+    limiters: tuple[Limiter, ...]
+    """Slowest first."""
+
+
+class Time(Record):
+    """How long a program takes. Modelled and measured times are never mixed."""
+
+    kind: TimeKind
+    time_us: float
+    kernels: tuple[KernelTime, ...] = ()
+
+
+class Device(Protocol):
+    """`SimulatedGPU("h100")` and `CudaGPU(0)` answer the same questions."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def gpu(self) -> GPU: ...
+
+    def execute(
+        self,
+        program: Program,
+        buffers: Sequence[Buffer],
+        *,
+        checked: bool = False,
+        limits: Limits | None = None,
+    ) -> Run:
+        """Run the whole program. `checked` turns every fault check on.
+
+        Raises GraderError when the device itself fails, Unsupported when it lacks an instruction.
+        """
+        ...
+
+    def time(
+        self, program: Program, buffers: Sequence[Buffer], *, seed: int, limits: Limits | None = None
+    ) -> tuple[Run, Time]:
+        """Run a sample of blocks (all of them when that is affordable) and say how long the program takes."""
+        ...
+
+    def close(self) -> None:
+        """Ends the processes behind the device. Idempotent."""
+        ...
