@@ -15,11 +15,13 @@ fp16 are at 1830 MHz, its 66.9 TFLOP/s in fp32 at 1980 MHz; the often quoted 197
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from cudagym.errors import UsageError
 from cudagym.record import Record
-from cudagym.specs.spec import MathMode
+
+MathMode = Literal["fp64", "fp32", "tf32", "fp16", "bf16", "int8"]
+"""Which pipe bounds the flops: `fp32` and `fp64` are the plain pipes, the rest the dense tensor cores."""
 
 
 class GPU(Record):

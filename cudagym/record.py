@@ -1,8 +1,13 @@
-"""The base of every record: frozen, strict, and versioned where it is written to disk."""
+"""The base of every record: frozen and strict. Imports nothing heavy, so that any process may use it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pydantic import BaseModel, ConfigDict
+
+Shape = Mapping[str, int | float]
+"""A value for every scalar parameter of a spec, by name, in signature order: `{"rows": 7, "eps": 1e-5}`."""
 
 
 class Record(BaseModel):

@@ -7,8 +7,7 @@ from typing import Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from cudagym.device import Fault, KernelTime, TimeKind
-from cudagym.record import Record
-from cudagym.specs.spec import Shape
+from cudagym.record import Record, Shape
 
 SCHEMA_VERSION = 1
 

@@ -13,8 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from cudagym.record import Record
-from cudagym.specs.spec import Shape
+from cudagym.record import Record, Shape
 
 FIRST_ADDRESS = 1 << 44
 SLOT_BITS = 34

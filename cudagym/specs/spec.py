@@ -10,17 +10,13 @@ from typing import Literal, Self
 import torch
 from pydantic import Field, model_validator
 
-from cudagym.record import Record
-
-Shape = Mapping[str, int | float]
-"""A value for every scalar parameter, by name, in signature order: `{"rows": 7, "cols": 33, "eps": 1e-5}`."""
+from cudagym.hardware import MathMode
+from cudagym.record import Record, Shape
 
 Tensors = Mapping[str, torch.Tensor]
 Role = Literal["in", "out", "inout", "scalar"]
 Split = Literal["train", "unseen_shape", "unseen_op", "unseen_family"]
 SPLITS: tuple[Split, ...] = ("train", "unseen_shape", "unseen_op", "unseen_family")
-MathMode = Literal["fp64", "fp32", "tf32", "fp16", "bf16", "int8"]
-"""Which pipe bounds the flops: `fp32` and `fp64` are the plain pipes, the rest the dense tensor cores."""
 
 
 class DType(StrEnum):
