@@ -1,0 +1,136 @@
+"""The folder where cudagym keeps what is costly to make, and a content-addressed store inside it.
+
+An entry is a folder of files under a key. It appears whole or not at all (written aside, then renamed), carries
+the checksum of every file, and may be used by any number of processes at once. An entry that does not match its
+checksums counts as absent and is removed, so a torn or tampered entry costs a rebuild and never a wrong result.
+The least recently used entries go when a store outgrows its bound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from cudagym.errors import InfrastructureError
+
+_MANIFEST = "checksums.json"
+_WRITES_BETWEEN_SWEEPS = 64
+
+
+def cache_dir() -> Path:
+    """$CUDAGYM_CACHE, else $XDG_CACHE_HOME/cudagym, else ~/.cache/cudagym. Not created here."""
+    if chosen := os.environ.get("CUDAGYM_CACHE"):
+        return Path(chosen).absolute()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base).absolute() / "cudagym"
+    return Path.home() / ".cache" / "cudagym"
+
+
+def key_of(*parts: str | bytes) -> str:
+    """A key (64 hex digits) for these parts; `("ab", "c")` and `("a", "bc")` differ."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+class Store:
+    """Entries by key in `cache_dir()/name`, at most about `max_bytes` of them."""
+
+    def __init__(self, name: str, *, max_bytes: int = 2 << 30) -> None:
+        self.folder = cache_dir() / name
+        self.max_bytes = max_bytes
+        self._writes = 0
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InfrastructureError(
+                f"cannot create the cache folder {self.folder}: {error.strerror}; "
+                "point CUDAGYM_CACHE at a folder you can write to"
+            ) from error
+
+    def get(self, key: str) -> dict[str, bytes] | None:
+        """The files of an intact entry by name; None when it is absent or was damaged."""
+        entry = self.folder / key
+        try:
+            sums = json.loads((entry / _MANIFEST).read_bytes())
+            files = {name: (entry / name).read_bytes() for name in sums}
+        except FileNotFoundError:
+            if entry.exists():
+                self._discard(entry)
+            return None
+        except (ValueError, TypeError):
+            self._discard(entry)
+            return None
+        if any(hashlib.sha256(data).hexdigest() != sums[name] for name, data in files.items()):
+            self._discard(entry)
+            return None
+        with suppress(OSError):  # the time of last use, for `sweep`
+            os.utime(entry / _MANIFEST)
+        return files
+
+    def put(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Stores an entry. When another process was first, its entry stays (same key, same content)."""
+        try:
+            aside = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
+            try:
+                for name, data in files.items():
+                    (aside / name).write_bytes(data)
+                    (aside / name).chmod(0o700)
+                sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+                (aside / _MANIFEST).write_text(json.dumps(sums))
+                with suppress(OSError):  # renaming onto a filled folder fails: someone else's entry stands
+                    aside.rename(self.folder / key)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+        except OSError as error:
+            raise InfrastructureError(
+                f"cannot write to the cache folder {self.folder}: {error.strerror}; free some space or point "
+                "CUDAGYM_CACHE at another folder"
+            ) from error
+        if self._writes % _WRITES_BETWEEN_SWEEPS == 0:
+            self.sweep()
+        self._writes += 1
+
+    def path(self, key: str, name: str) -> Path:
+        """Where file `name` of an entry lies. Valid while the entry is not swept; see `get` for its content."""
+        return self.folder / key / name
+
+    def sweep(self) -> None:
+        """Removes the least recently used entries until the store is within its bound again."""
+        entries: list[tuple[float, int, Path]] = []
+        for entry in self.folder.iterdir():
+            with suppress(FileNotFoundError):
+                if entry.name.startswith("."):
+                    self._remove_stale(entry)
+                    continue
+                size = sum(file.stat().st_size for file in entry.iterdir())
+                entries.append(((entry / _MANIFEST).stat().st_mtime, size, entry))
+        total = sum(size for _, size, _ in entries)
+        for _, size, entry in sorted(entries):
+            if total <= self.max_bytes:
+                break
+            self._discard(entry)
+            total -= size
+
+    def _discard(self, entry: Path) -> None:
+        """Takes an entry out of sight in one step, then deletes it."""
+        grave = Path(tempfile.mkdtemp(prefix=".old-", dir=self.folder))
+        with suppress(OSError):  # another process may have discarded it
+            entry.rename(grave / "entry")
+        shutil.rmtree(grave, ignore_errors=True)
+
+    @staticmethod
+    def _remove_stale(folder: Path) -> None:
+        """Removes what a process that was killed half-way left behind more than an hour ago."""
+        newest = max(p.stat().st_mtime for p in (folder, *folder.iterdir()))
+        if newest < folder.parent.stat().st_mtime - 3600:
+            shutil.rmtree(folder, ignore_errors=True)
