@@ -130,8 +130,10 @@ class Tolerance(Record):
 
     `|got - want| <= bound` with
     `bound = unit_roundoff(dtype) * (factor + growth * sqrt(length(shape))) * (|want| + scale)`,
-    where `scale` is the root mean square of `want`. Rounding errors of a sum of `length` terms grow like
-    sqrt(length) on average (Higham, "Accuracy and Stability of Numerical Algorithms", section 4.2).
+    Rounding errors of a sum of `length` terms grow like sqrt(length) on average (Higham, "Accuracy and
+    Stability of Numerical Algorithms", section 4.2). `scale` is the root mean square of `want`, unless a
+    function is given: like `reference` it maps inputs to outputs, and says per element (or broadcastable)
+    what rounding errors are proportional to, for results that may be much smaller than what they are made of.
     Integer outputs must be exact. `compute` names the precision an honest candidate may compute in
     when that is coarser than the output's own dtype.
     """
@@ -139,6 +141,7 @@ class Tolerance(Record):
     factor: float = 8.0
     growth: float = 2.0
     length: Callable[[Shape], float] = lambda shape: 1.0
+    scale: Callable[[Tensors, Shape], Tensors] | None = None
     compute: DType | None = None
 
 
@@ -160,6 +163,8 @@ class KernelSpec(Record):
     split: Split
     summary: str
     """What to compute, in words and formulas, complete enough to write the kernel from."""
+    formula: str = ""
+    """The same as one line of C-like pseudocode, for short prompts: `y[i] = max(x[i], 0)`."""
     parameters: tuple[Parameter, ...]
     check_shapes: tuple[Shape, ...] = Field(min_length=3)
     timing_shape: Shape
