@@ -96,6 +96,9 @@ class Counters(Record):
     atomic_sectors: int = 0
     atomic_conflicts: int = 0
     """Lanes that must wait because another lane of the warp updates the same word, summed."""
+    load_waits: int = 0
+    """Times a warp must wait for memory: first uses of a register that a load of the same basic block fills,
+    where one wait covers every load issued before it. All loads but those of parameters and constants count."""
     dependent_steps: int = 0
     """Instructions on the longest path of the slowest warp of each block, summed over blocks."""
 
@@ -188,8 +191,11 @@ class Device(Protocol):
 
     def time(
         self, program: Program, buffers: Sequence[Buffer], *, seed: int, limits: Limits | None = None
-    ) -> tuple[Run, Time]:
-        """Run a sample of blocks (all of them when that is affordable) and say how long the program takes."""
+    ) -> tuple[Run, Time | None]:
+        """Run a sample of blocks (all of them when that is affordable) and say how long the program takes.
+
+        A run with faults has no time.
+        """
         ...
 
     def close(self) -> None:

@@ -11,6 +11,15 @@ Shape = Mapping[str, int | float]
 
 
 class Record(BaseModel):
-    """A frozen pydantic model that refuses unknown fields and may hold tensors and callables."""
+    """A frozen pydantic model that refuses unknown fields and may hold tensors and callables.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    Bytes travel through JSON as base64.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        ser_json_bytes="base64",
+        val_json_bytes="base64",
+    )

@@ -1,0 +1,77 @@
+"""SimulatedGPU: a device made of software. Right numbers, explained faults, a predicted time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cudagym.build.program import Program
+from cudagym.device import Buffer, Limits, Run, Time
+from cudagym.hardware import GPU
+from cudagym.hardware import gpu as gpu_named
+from cudagym.simulator import clock
+from cudagym.simulator.executor import Executor, Request
+
+_SAMPLED_BLOCKS = 8
+_AFFORDABLE = Limits(warp_instructions=60_000_000, wall_seconds=60.0)
+"""What a timed run may cost before it stops at a sample of blocks: one or two seconds of one core."""
+
+
+class SimulatedGPU:
+    """One simulated card with an executor process of its own. Calls from several threads queue up."""
+
+    def __init__(self, card: str) -> None:
+        self._gpu = gpu_named(card)
+        self._executor = Executor()
+
+    @property
+    def name(self) -> str:
+        return f"sim:{self._gpu.name}"
+
+    @property
+    def gpu(self) -> GPU:
+        return self._gpu
+
+    def execute(
+        self,
+        program: Program,
+        buffers: Sequence[Buffer],
+        *,
+        checked: bool = False,
+        limits: Limits | None = None,
+    ) -> Run:
+        """Run the whole program. See Device.execute."""
+        return self._executor.run(
+            Request(
+                gpu=self._gpu.name,
+                program=_without_cubin(program),
+                buffers=tuple(buffers),
+                limits=limits or Limits(),
+                checked=checked,
+            )
+        )
+
+    def time(
+        self, program: Program, buffers: Sequence[Buffer], *, seed: int, limits: Limits | None = None
+    ) -> tuple[Run, Time | None]:
+        """Observe a sample of blocks of every launch and predict the program's time. See Device.time."""
+        run = self._executor.run(
+            Request(
+                gpu=self._gpu.name,
+                program=_without_cubin(program),
+                buffers=tuple(buffers),
+                limits=limits or _AFFORDABLE,
+                sample=_SAMPLED_BLOCKS,
+                seed=seed,
+            )
+        )
+        if run.faults:
+            return run, None
+        return run, clock.predict(self._gpu, program, run, footprint=sum(buffer.size for buffer in buffers))
+
+    def close(self) -> None:
+        self._executor.close()
+
+
+def _without_cubin(program: Program) -> Program:
+    """The simulated GPU executes PTX; the cubin need not travel."""
+    return program.model_copy(update={"module": program.module.model_copy(update={"cubin": b""})})
