@@ -1,9 +1,9 @@
 """The clock: how long a program would take on a GPU, from counters of a few observed blocks.
 
-For every launch the work of an average block is scaled to the grid and held against each thing that could bound it:
-issue slots and pipes of an SM, its load/store unit, the L2, DRAM, the latency of one warp's own instructions, and
-serialised atomics. They overlap, though not perfectly: the launch's time is their `OVERLAP`-norm, a little above the
-slowest. The program's time is the sum over its steps. Nothing here looks at names or source text.
+For every launch the work of an average block is scaled to the grid and held against each thing that could bound
+it: issue slots and pipes of an SM, its load/store unit, the L2, DRAM, the latency of one warp's own instructions,
+and serialised atomics. They overlap, though not perfectly: the launch's time is their `OVERLAP`-norm, a little
+above the slowest. The program's time is the sum over its steps. Nothing here looks at names or source text.
 
 Constants are close to what micro-benchmark studies publish:
 
@@ -237,8 +237,8 @@ class _LaunchModel:
             lines = (c.global_load_lines + c.global_store_lines) / accesses
             if lines > 5:
                 return (
-                    f"a warp's global access touches {lines:.1f} lines of 128 bytes on average, where 1 would do for"
-                    " 4-byte elements: let neighbouring lanes access neighbouring addresses"
+                    f"a warp's global access touches {lines:.1f} lines of 128 bytes on average, where 1 would do"
+                    " for 4-byte elements: let neighbouring lanes access neighbouring addresses"
                 )
         shared = c.shared_loads + c.shared_stores
         if shared and c.shared_wavefronts > 1.5 * shared:
