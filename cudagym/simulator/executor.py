@@ -1,7 +1,8 @@
 """The process that runs candidates' device code, and the judge's handle on it.
 
 The child holds no seed, reference or tolerance: it is handed a program and memory, and answers with faults and
-counters. The two talk over a socket pair: an 8-byte length, a JSON object, the buffers' memfds beside it. The child ends by itself when the parent's end of the socket closes, even in the middle of a run.
+counters. The two talk over a socket pair: an 8-byte length, a JSON object, and the buffers' memfds beside it.
+The child ends by itself when the parent's process ends, even in the middle of a run.
 """
 
 from __future__ import annotations
