@@ -190,11 +190,16 @@ class Device(Protocol):
         ...
 
     def time(
-        self, program: Program, buffers: Sequence[Buffer], *, seed: int, limits: Limits | None = None
+        self,
+        program: Program,
+        buffers: Sequence[Buffer],
+        *,
+        seed: int,
+        blocks: int = 8,
+        limits: Limits | None = None,
     ) -> tuple[Run, Time | None]:
-        """Run a sample of blocks (all of them when that is affordable) and say how long the program takes.
-
-        A run with faults has no time.
+        """Observe a sample of `blocks` blocks of each launch, run the others too when that is affordable, and say
+        how long the program takes. `seed` chooses the sample. A run with faults has no time.
         """
         ...
 

@@ -11,9 +11,8 @@ from cudagym.hardware import gpu as gpu_named
 from cudagym.simulator import clock
 from cudagym.simulator.executor import Executor, Request
 
-_SAMPLED_BLOCKS = 8
-_AFFORDABLE = Limits(warp_instructions=60_000_000, wall_seconds=60.0)
-"""What a timed run may cost before it stops at a sample of blocks: one or two seconds of one core."""
+_AFFORDABLE = Limits(warp_instructions=200_000_000, wall_seconds=60.0)
+"""What a timed run may cost before it stops at a sample of blocks: a few seconds of one core."""
 
 
 class SimulatedGPU:
@@ -51,7 +50,13 @@ class SimulatedGPU:
         )
 
     def time(
-        self, program: Program, buffers: Sequence[Buffer], *, seed: int, limits: Limits | None = None
+        self,
+        program: Program,
+        buffers: Sequence[Buffer],
+        *,
+        seed: int,
+        blocks: int = 8,
+        limits: Limits | None = None,
     ) -> tuple[Run, Time | None]:
         """Observe a sample of blocks of every launch and predict the program's time. See Device.time."""
         run = self._executor.run(
@@ -60,7 +65,7 @@ class SimulatedGPU:
                 program=_without_cubin(program),
                 buffers=tuple(buffers),
                 limits=limits or _AFFORDABLE,
-                sample=_SAMPLED_BLOCKS,
+                sample=blocks,
                 seed=seed,
             )
         )
