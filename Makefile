@@ -1,0 +1,42 @@
+# Everything starts here: `make demo`, `make test`. Both set up .venv on first use and share it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+RUN ?= demo
+
+.PHONY: help setup demo test check bench clean
+
+help:
+	@echo "make demo    the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 15 minutes)"
+	@echo "make test    style, types and tests (at most 6 minutes)"
+	@echo "make bench   seconds per verdict by stage, cold and cached"
+	@echo "make clean   remove .venv and what tools left behind (runs/ and the cache folder stay)"
+
+# The pin in constraints.txt lets pip take a CPU wheel of torch where one lies at hand.
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cudagym needs Python 3.11 or newer: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,claude,report,dev]'
+	touch $@
+
+setup: $(STAMP)
+
+demo: $(STAMP)
+	$(BIN)/cudagym demo --run $(RUN)
+
+test: $(STAMP) check
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/verdicts.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

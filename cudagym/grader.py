@@ -1,0 +1,234 @@
+"""Grader: the one way from sources to verdicts. Everything that grades, grades through here.
+
+It removes duplicates, answers from the verdict cache, builds what is left as one group, and examines the builds
+on as many simulated GPUs as there are cores. `grade` and `grade_many` use one shared grader per device.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from queue import SimpleQueue
+
+from pydantic import ValidationError
+
+from cudagym import specs
+from cudagym.build.builder import Build, Builder
+from cudagym.build.cache import Store, cache_dir, key_of
+from cudagym.errors import BuildFailed, InfrastructureError, UsageError
+from cudagym.hardware import GPUS
+from cudagym.judge import Judge
+from cudagym.simulator.gpu import SimulatedGPU
+from cudagym.source import without_comments
+from cudagym.specs.spec import KernelSpec
+from cudagym.verdict import Verdict
+
+DEFAULT_DEVICE = "sim:h100"
+Progress = Callable[[int, int], None]
+"""Called with (verdicts reached, verdicts wanted) whenever one more is there."""
+
+
+def resolve_device(name: str) -> str:
+    """The full device name: `auto` is the default simulated card, as there is no support for a real one yet.
+
+    Raises UsageError for a device that does not exist.
+    """
+    if name == "auto":
+        return DEFAULT_DEVICE
+    kind, _, card = name.partition(":")
+    if kind == "sim" and card in GPUS:
+        return name
+    known = ", ".join(f"sim:{card}" for card in GPUS)
+    raise UsageError(f"there is no device {name!r}. Choose auto or one of {known}.")
+
+
+class Grader:
+    """Grades sources on one device. Threads may share it. Close it, or use it as a context manager."""
+
+    def __init__(self, device: str = "auto", *, workers: int | None = None, cached: bool = True) -> None:
+        """`workers` examinations run at once, each with a device of its own: by default one per core.
+
+        Raises UsageError for an unknown device, InfrastructureError when the compiler is missing.
+        """
+        self.device = resolve_device(device)
+        self._card = GPUS[self.device.removeprefix("sim:")]
+        self._builder = Builder()
+        self._secret = run_secret()
+        self._store = Store("verdicts", max_bytes=256 << 20) if cached else None
+        self._workers = workers or len(os.sched_getaffinity(0))
+        self._judges: SimpleQueue[Judge] = SimpleQueue()
+        self._all_judges: list[Judge] = []
+        for _ in range(self._workers):
+            judge = Judge(SimulatedGPU(self._card.name), self._builder, self._secret)
+            self._judges.put(judge)
+            self._all_judges.append(judge)
+
+    def grade(self, spec: KernelSpec | str, source: str, *, seed: int = 0) -> Verdict:
+        """The verdict on one source. See `grade_many`."""
+        return self.grade_many([(spec, source)], seed=seed)[0]
+
+    def grade_many(
+        self,
+        items: Sequence[tuple[KernelSpec | str, str]],
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> list[Verdict]:
+        """One verdict per (spec, source), in order. Sources that differ only in comments are examined once.
+
+        Raises UsageError for an unknown spec, InfrastructureError when this machine cannot grade at all; whatever
+        a source does ends in its verdict.
+        """
+        wanted = [(specs.get(spec) if isinstance(spec, str) else spec, source) for spec, source in items]
+        keys = [self._key(spec, source, seed) for spec, source in wanted]
+        done: dict[str, Verdict] = {}
+        todo: dict[str, tuple[KernelSpec, str]] = {}
+        for key, item in zip(keys, wanted, strict=True):
+            if key in done or key in todo:
+                continue
+            if (known := self._known(key)) is not None:
+                done[key] = known
+            else:
+                todo[key] = item
+        report = progress or (lambda reached, of: None)
+        report(len(keys) - sum(key in todo for key in keys), len(keys))
+        for key, verdict in self._examine(todo, seed):
+            done[key] = verdict
+            self._remember(key, verdict)
+            report(sum(key in done for key in keys), len(keys))
+        return [_for_source(done[key], source) for key, (_, source) in zip(keys, wanted, strict=True)]
+
+    def close(self) -> None:
+        """End the devices' processes. Idempotent."""
+        for judge in self._all_judges:
+            judge.close()
+
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _examine(self, todo: dict[str, tuple[KernelSpec, str]], seed: int) -> Iterable[tuple[str, Verdict]]:
+        """Verdicts by key, as they come."""
+        builds = self._builder.build_many(list(todo.values()), self._card)
+        pool = ThreadPoolExecutor(max_workers=self._workers)
+        try:
+            futures = {
+                pool.submit(self._examine_one, spec, source, build, seed): key
+                for (key, (spec, source)), build in zip(todo.items(), builds, strict=True)
+            }
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _examine_one(self, spec: KernelSpec, source: str, build: Build | BuildFailed, seed: int) -> Verdict:
+        judge = self._judges.get()
+        try:
+            return judge.examine(spec, source, build, seed=seed)
+        finally:
+            self._judges.put(judge)
+
+    def _key(self, spec: KernelSpec, source: str, seed: int) -> str:
+        parts = (_grader_fingerprint(), self.device, specs.spec_hash(spec), str(seed), without_comments(source))
+        return key_of(hashlib.sha256(self._secret).hexdigest(), *parts)
+
+    def _known(self, key: str) -> Verdict | None:
+        entry = self._store.get(key) if self._store else None
+        if entry is None:
+            return None
+        try:
+            verdict = Verdict.model_validate_json(entry["verdict.json"])
+        except (ValidationError, KeyError):
+            return None
+        return verdict.model_copy(update={"cached": True, "seconds": dict.fromkeys(verdict.seconds, 0.0)})
+
+    def _remember(self, key: str, verdict: Verdict) -> None:
+        """Keep what the candidate earned; an error of ours or of the machine may be gone next time."""
+        if self._store and verdict.is_valid and verdict.status != "suspect":
+            self._store.put(key, {"verdict.json": verdict.model_dump_json().encode()})
+
+
+def _for_source(verdict: Verdict, source: str) -> Verdict:
+    """The same verdict for a source that differs from the examined one at most in its comments."""
+    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+    return verdict if verdict.source_sha256 == digest else verdict.model_copy(update={"source_sha256": digest})
+
+
+def run_secret() -> bytes:
+    """What seeds derive from: $CUDAGYM_SECRET, or a random one made on first use and kept in the cache folder."""
+    if given := os.environ.get("CUDAGYM_SECRET"):
+        return given.encode()
+    path = cache_dir() / "secret"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            aside = path.with_name(f".secret-{secrets.token_hex(8)}")
+            aside.touch(mode=0o600)
+            aside.write_bytes(secrets.token_bytes(32))
+            try:
+                os.link(aside, path)
+            finally:
+                aside.unlink()
+        return path.read_bytes()
+    except OSError as error:
+        raise InfrastructureError(
+            f"cannot keep the run secret in {path.parent}: {error.strerror}; set CUDAGYM_SECRET or CUDAGYM_CACHE"
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def _grader_fingerprint() -> str:
+    """Changes whenever any file does that a verdict depends on."""
+    root = Path(__file__).parent
+    files = sorted(
+        path
+        for folder in (root, root / "build", root / "simulator", root / "specs")
+        for path in folder.iterdir()
+        if path.suffix in (".py", ".c", ".h")
+    )
+    return key_of(*(path.read_bytes() for path in files))
+
+
+_shared: dict[str, Grader] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_grader(device: str = "auto") -> Grader:
+    """The process's grader for a device, made on first use and closed at exit."""
+    name = resolve_device(device)
+    with _shared_lock:
+        if name not in _shared:
+            _shared[name] = Grader(name)
+            atexit.register(_shared[name].close)
+        return _shared[name]
+
+
+def grade(spec: KernelSpec | str, source: str, *, device: str = "auto", seed: int = 0) -> Verdict:
+    """Build, run and judge one CUDA source.
+
+    `spec` is a KernelSpec, a name from `cudagym specs`, or `my_specs.py:name`; `device` is `sim:h100` and its
+    like, or `auto`. Whatever the source does ends in the verdict. Raises UsageError for an unknown spec or
+    device, InfrastructureError when this machine cannot grade (no compiler, no space).
+    """
+    return shared_grader(device).grade(spec, source, seed=seed)
+
+
+def grade_many(
+    items: Sequence[tuple[KernelSpec | str, str]],
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[Verdict]:
+    """One verdict per (spec, source), in order: built as one group, examined in parallel. See `grade`."""
+    return shared_grader(device).grade_many(items, seed=seed, progress=progress)

@@ -1,0 +1,376 @@
+"""The judge: examines one candidate on one device and says what it found, as a Verdict.
+
+It is the only holder of seeds, references and tolerances. The candidate's code is compiled, recorded and run in
+other processes; what comes back here is a plan, bytes, faults and counters.
+
+An examination has two halves. *Checks*: every check shape runs whole, over several input distributions, one shape
+under every fault check the device has, and every output element is compared with the float64 reference. *Timing*:
+the program for a shape near the nominal one, drawn per verdict, is timed, and what it computed there is compared
+too, so that a candidate gains nothing by being right only where it is checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from cudagym.build.builder import Build, Builder
+from cudagym.build.program import Fill, Program
+from cudagym.device import Device, Fault, Run, Time
+from cudagym.errors import (
+    BuildFailed,
+    CandidateError,
+    GraderError,
+    InfrastructureError,
+)
+from cudagym.record import Record, Shape
+from cudagym.specs.compare import compare, reference_at
+from cudagym.specs.inputs import make_inputs, timing_shape_near
+from cudagym.specs.spec import Distribution, KernelSpec, Parameter, Tensors
+from cudagym.verdict import Diagnostic, Mismatch, Owner, Status, Verdict
+from cudagym.workspace import Workspace
+
+STAGES = ("build", "record", "execute", "time", "compare")
+SAMPLED_BLOCKS, SAMPLED_BLOCKS_UNPROVEN = 8, 32
+"""Blocks observed of each timed launch; more of a kernel that no checked shape launched."""
+COVERAGE = 0.75
+"""Sampled blocks must write at least this share of what an even split of the output would give them. Blocks at
+the edges write less; a kernel that skips part of its blocks is seen with the sample's odds."""
+COMPARED_WINDOWS, WINDOW = 64, 8192
+"""Of a timed run that is complete, this many stretches of consecutive output elements are compared."""
+
+
+class Judge:
+    """Examines builds on one device. One examination at a time; use one judge per thread."""
+
+    def __init__(self, device: Device, builder: Builder, secret: bytes) -> None:
+        self.device, self.builder, self.secret = device, builder, secret
+
+    def examine(self, spec: KernelSpec, source: str, build: Build | BuildFailed, *, seed: int) -> Verdict:
+        """The verdict on `source`, whose build is `build`. Raises nothing for what a candidate does."""
+        return _Examination(self, spec, source, seed).verdict(build)
+
+    def close(self) -> None:
+        self.device.close()
+
+
+class _Finding(Record):
+    """Why the candidate is not correct."""
+
+    status: Status
+    message: str
+    mismatch: Mismatch | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+class _Examination:
+    """One candidate under examination."""
+
+    def __init__(self, judge: Judge, spec: KernelSpec, source: str, seed: int) -> None:
+        self.device, self.builder, self.secret = judge.device, judge.builder, judge.secret
+        self.spec, self.source, self.seed = spec, source, seed
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.log = ""
+        self.checked_kernels: set[str] = set()
+
+    def verdict(self, build: Build | BuildFailed) -> Verdict:
+        try:
+            if isinstance(build, BuildFailed):
+                raise build
+            self.log, self.seconds["build"] = build.log, build.seconds
+            finding = self._check(build)
+            if isinstance(finding, _Finding):
+                return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
+            return self._timed(build)
+        except CandidateError as error:
+            return self._conclude(error.status, str(error))
+        except GraderError as error:
+            return self._conclude("grader_error", str(error), owner="grader")
+        except InfrastructureError as error:
+            return self._conclude("grader_error", str(error), owner="infrastructure")
+
+    # Checks
+
+    def _check(self, build: Build) -> _Finding | None:
+        programs: dict[int, Program] = {}
+        for number, distribution, fully in self._trials():
+            shape = self.spec.check_shapes[number]
+            if number not in programs:
+                with self._stage("record"):
+                    programs[number] = self.builder.record(build, self.spec, shape, self.device.gpu)
+            program = programs[number]
+            if not program.plan.launches:
+                return _Finding(status="wrong", message=f"solve launched no kernel at {_text(shape)}.")
+            self.checked_kernels |= {launch.kernel for launch in program.plan.launches}
+            if finding := self._check_once(program, distribution, fully):
+                return finding
+        return None
+
+    def _trials(self) -> Iterator[tuple[int, Distribution, bool]]:
+        """Which shape meets which distribution, and whether under full fault checks.
+
+        Every shape meets one distribution in turn, the largest meets all; the median shape is checked fully.
+        """
+        spec = self.spec
+        sizes = [sum(p.elements(shape) for p in spec.arrays) for shape in spec.check_shapes]
+        order = sorted(range(len(sizes)), key=sizes.__getitem__)
+        median, largest = order[len(order) // 2], order[-1]
+        for turn, number in enumerate(order):
+            if number == largest:
+                for distribution in spec.distributions:
+                    yield number, distribution, False
+            else:
+                yield number, spec.distributions[turn % len(spec.distributions)], number == median
+
+    def _check_once(self, program: Program, distribution: Distribution, fully: bool) -> _Finding | None:
+        shape = program.shape
+        inputs = self._inputs(shape, distribution)
+        with Workspace(self.spec, shape, inputs) as workspace:
+            with self._stage("execute"):
+                run = self.device.execute(program, workspace.buffers, checked=fully)
+            if run.faults:
+                return self._faulted(run, shape)
+            with self._stage("compare"):
+                wanted = self.spec.reference(_wide(inputs), shape)
+                for parameter in self.spec.outputs:
+                    mismatch = compare(
+                        self.spec,
+                        parameter,
+                        shape,
+                        workspace.tensor(parameter),
+                        wanted[parameter.name],
+                        inputs=inputs,
+                        distribution=distribution.name,
+                    )
+                    if mismatch:
+                        return self._wrong(workspace, parameter, mismatch)
+        return None
+
+    def _faulted(self, run: Run, shape: Shape) -> _Finding:
+        first = run.faults[0]
+        status: Status = "faulted"
+        if first.kind == "timed_out":
+            status = "timed_out"
+        elif first.kind == "input_modified":
+            status = "wrong"
+        return _Finding(status=status, message=f"{first.message} (at {_text(shape)})", faults=run.faults)
+
+    def _wrong(self, workspace: Workspace, parameter: Parameter, mismatch: Mismatch) -> _Finding:
+        where = f"{mismatch.output}[{', '.join(map(str, mismatch.index))}]"
+        at = f"at {_text(mismatch.shape)} with {mismatch.distribution} inputs"
+        untouched = 0
+        if parameter.role == "out":
+            untouched = int(workspace.untouched(parameter).sum())
+        if untouched:
+            message = (
+                f"{untouched} of {mismatch.of} elements of {mismatch.output} were never written {at}; the first"
+                f" wrong one is {where}, expected {_number(mismatch.want)}."
+            )
+        else:
+            message = (
+                f"{where} is {_number(mismatch.got)}, expected {_number(mismatch.want)} within"
+                f" {mismatch.bound:.3g} {at}; {mismatch.wrong} of {mismatch.of} elements are wrong."
+            )
+        return _Finding(status="wrong", message=message, mismatch=mismatch)
+
+    # Timing
+
+    def _timed(self, build: Build) -> Verdict:
+        spec, gpu = self.spec, self.device.gpu
+        shape = timing_shape_near(spec, self._derived_seed("timing shape", spec.timing_shape))
+        with self._stage("record"):
+            program = self.builder.record(build, spec, shape, gpu)
+        distribution = spec.distributions[0]
+        with self._stage("time"):
+            inputs = self._inputs(shape, distribution)
+            workspace = Workspace(spec, shape, inputs)
+        proven = {launch.kernel for launch in program.plan.launches} <= self.checked_kernels
+        with workspace:
+            with self._stage("time"):
+                run, timed = self.device.time(
+                    program,
+                    workspace.buffers,
+                    seed=self._derived_seed("sample", shape),
+                    blocks=SAMPLED_BLOCKS if proven else SAMPLED_BLOCKS_UNPROVEN,
+                )
+            if run.faults:
+                finding = self._faulted(run, shape)
+                return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
+            with self._stage("compare"):
+                doubt = self._verify_timed(program, run, workspace, inputs, distribution)
+        if isinstance(doubt, _Finding):
+            return self._conclude(doubt.status, doubt.message, doubt.mismatch)
+        assert timed is not None, "a run without faults has a time"
+        return self._correct(shape, timed, doubt)
+
+    def _verify_timed(
+        self, program: Program, run: Run, workspace: Workspace, inputs: Tensors, distribution: Distribution
+    ) -> _Finding | str:
+        """Whether the timed run computed what it should: a finding, or why that could not be found out ('' if it
+        could)."""
+        wide = _wide(inputs)
+        for parameter in self.spec.outputs:
+            if run.complete:
+                elements = self._windows(parameter, workspace.shape)
+            elif len(run.launches) > 1 or parameter.role == "inout" or _fills(program):
+                return "its launches are too costly to run whole, and a sample of blocks does not show the result"
+            else:
+                elements = (~workspace.untouched(parameter)).nonzero().flatten()
+                share = len(elements) / len(run.launches[0].sampled) * run.launches[0].blocks
+                if share < COVERAGE * parameter.elements(workspace.shape):
+                    return _Finding(
+                        status="wrong",
+                        message=f"at {_text(workspace.shape)} the blocks of {run.launches[0].kernel} write too"
+                        f" little of {parameter.name} to fill it ({share / parameter.elements(workspace.shape):.0%}).",
+                    )
+            mismatch = compare(
+                self.spec,
+                parameter,
+                workspace.shape,
+                workspace.tensor(parameter).flatten()[elements],
+                reference_at(self.spec, wide, workspace.shape, parameter.name, elements),
+                inputs=inputs,
+                distribution=distribution.name,
+                elements=elements,
+            )
+            if mismatch:
+                return self._wrong(workspace, parameter, mismatch)
+            if run.complete and parameter.role == "out" and bool(workspace.untouched(parameter).any()):
+                first = int(workspace.untouched(parameter).nonzero()[0])
+                return _Finding(
+                    status="wrong",
+                    message=f"at {_text(workspace.shape)} element {first} of {parameter.name} was never written.",
+                )
+        return ""
+
+    def _windows(self, parameter: Parameter, shape: Shape) -> torch.Tensor:
+        """Flat indices of the elements of a complete timed run to compare: the ends, and secret stretches."""
+        count = parameter.elements(shape)
+        if count <= COMPARED_WINDOWS * WINDOW:
+            return torch.arange(count)
+        generator = torch.Generator().manual_seed(self._derived_seed(f"windows {parameter.name}", shape))
+        starts = torch.randint(0, count - WINDOW + 1, (COMPARED_WINDOWS,), generator=generator)
+        starts[0], starts[1] = 0, count - WINDOW
+        return (starts[:, None] + torch.arange(WINDOW)).flatten().unique()
+
+    def _correct(self, shape: Shape, timed: Time, doubt: str) -> Verdict:
+        spec, gpu = self.spec, self.device.gpu
+        math = spec.math if spec.math in gpu.peak_tflops else "fp32"
+        least_bytes, flops = spec.least_bytes(shape), spec.flops(shape)
+        least_us = max(least_bytes / gpu.bandwidth, flops / gpu.peak_flops(math)) * 1e6
+        impossible_us = max(least_bytes / gpu.l2_bandwidth, flops / gpu.fastest_flops) * 1e6
+        if timed.time_us < impossible_us:
+            return self._conclude(
+                "suspect",
+                f"{timed.time_us:.2f} us at {_text(shape)} is faster than {gpu.title} can move or compute what"
+                f" the specification needs ({impossible_us:.2f} us): a flaw of the grader, or a cheat.",
+                owner="grader",
+            )
+        fraction = 0.0 if doubt else min(1.0, least_us / timed.time_us)
+        diagnostics = _diagnostics(timed, doubt)
+        message = (
+            f"Correct. {timed.time_us:.1f} us ({timed.kind}) on {self.device.name} at {_text(shape)}:"
+            f" {fraction:.1%} of peak (at best {least_us:.1f} us)."
+        )
+        if diagnostics:
+            message += f" {diagnostics[0].text}"
+        return self._conclude(
+            "correct",
+            message,
+            time_us=timed.time_us,
+            time_kind=timed.kind,
+            timed_shape=dict(shape),
+            least_time_us=least_us,
+            fraction_of_peak=fraction,
+            kernels=timed.kernels,
+            diagnostics=diagnostics,
+        )
+
+    # Shared
+
+    def _conclude(
+        self,
+        status: Status | str,
+        message: str,
+        mismatch: Mismatch | None = None,
+        faults: tuple[Fault, ...] = (),
+        *,
+        owner: Owner = "candidate",
+        **figures: object,
+    ) -> Verdict:
+        return Verdict.model_validate(
+            {
+                "spec": self.spec.name,
+                "device": self.device.name,
+                "source_sha256": hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest(),
+                "status": status,
+                "owner": None if status == "correct" else owner,
+                "message": message,
+                "mismatch": mismatch,
+                "faults": faults,
+                "build_log": self.log,
+                "seconds": self.seconds,
+                **figures,
+            }
+        )
+
+    def _inputs(self, shape: Shape, distribution: Distribution) -> dict[str, torch.Tensor]:
+        return make_inputs(self.spec, shape, distribution, self._derived_seed(distribution.name, shape))
+
+    def _derived_seed(self, purpose: str, shape: Shape) -> int:
+        """Reproducible for whoever holds the secret, unknown to candidates."""
+        text = f"{self.seed}/{self.spec.name}/{purpose}/{sorted(shape.items())}"
+        return int.from_bytes(hmac.digest(self.secret, text.encode(), "sha256")[:8], "little") >> 1
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start
+
+
+def _wide(tensors: Tensors) -> dict[str, torch.Tensor]:
+    """What references work on: floats as float64, integers as int64."""
+    return {name: t.to(torch.float64 if t.is_floating_point() else torch.int64) for name, t in tensors.items()}
+
+
+def _fills(program: Program) -> bool:
+    return any(isinstance(step, Fill) for step in program.plan.steps)
+
+
+def _text(shape: Shape) -> str:
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in shape.items()
+    )
+
+
+def _number(value: float | int | str) -> str:
+    return f"{value:.7g}" if isinstance(value, float) else str(value)
+
+
+def _diagnostics(timed: Time, doubt: str) -> tuple[Diagnostic, ...]:
+    """What limits each kernel, with figures and advice; first what matters most."""
+    found = []
+    if doubt:
+        names = ", ".join(kernel.kernel for kernel in timed.kernels)
+        found.append(Diagnostic(kernel=names, text=f"The time earns nothing: {doubt}."))
+    for kernel in sorted(timed.kernels, key=lambda kernel: -kernel.time_us):
+        for limiter in kernel.limiters[:2]:
+            share = limiter.time_us / kernel.time_us
+            if share < 0.2:
+                continue
+            found.append(
+                Diagnostic(
+                    kernel=kernel.kernel,
+                    text=f"{kernel.kernel}: {limiter.name} takes {limiter.time_us:.1f} of {kernel.time_us:.1f} us"
+                    f" (occupancy {kernel.occupancy:.0%}, {kernel.waves:.1f} waves); {limiter.advice}.",
+                )
+            )
+    return tuple(found)

@@ -1,0 +1,72 @@
+"""Workspace: the arrays of one call of `solve`, in memory that the judge shares with a device."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+
+import torch
+
+from cudagym.device import Buffer
+from cudagym.memory import SharedMemory
+from cudagym.record import Shape
+from cudagym.specs.poison import is_poison, poison
+from cudagym.specs.spec import KernelSpec, Parameter, Tensors
+
+
+class Workspace:
+    """Inputs filled in, outputs poisoned, one shared buffer for each array in signature order.
+
+    A device maps inputs privately, so they cannot change here. Raises InfrastructureError when memory is short.
+    """
+
+    def __init__(self, spec: KernelSpec, shape: Shape, inputs: Tensors) -> None:
+        self.spec, self.shape = spec, shape
+        self._stack = ExitStack()
+        self._memory: dict[str, SharedMemory] = {}
+        with ExitStack() as cleanup:
+            for parameter in spec.arrays:
+                memory = cleanup.enter_context(SharedMemory(parameter.name, parameter.bytes(shape)))
+                self._memory[parameter.name] = memory
+                if parameter.role == "out":
+                    poison(self.tensor(parameter))
+                else:
+                    self.tensor(parameter).copy_(inputs[parameter.name])
+            self._stack = cleanup.pop_all()
+
+    @property
+    def buffers(self) -> tuple[Buffer, ...]:
+        """What to hand to a device."""
+        return tuple(
+            Buffer(
+                name=parameter.name,
+                slot=slot,
+                fd=self._memory[parameter.name].fd,
+                size=parameter.bytes(self.shape),
+                read_only=parameter.role == "in",
+            )
+            for slot, parameter in enumerate(self.spec.arrays)
+        )
+
+    def tensor(self, parameter: Parameter) -> torch.Tensor:
+        """The array as it is now, in the parameter's dtype and extents. Invalid after the workspace is closed."""
+        flat = torch.frombuffer(
+            self._memory[parameter.name].bytes, dtype=parameter.dtype.torch, count=parameter.elements(self.shape)
+        )
+        return flat.view(parameter.extents(self.shape))
+
+    def outputs(self) -> dict[str, torch.Tensor]:
+        """Every `out` and `inout` array as the candidate left it."""
+        return {parameter.name: self.tensor(parameter) for parameter in self.spec.outputs}
+
+    def untouched(self, parameter: Parameter) -> torch.Tensor:
+        """Per element (bool, flat), whether an `out` array still holds its poison."""
+        return is_poison(self.tensor(parameter).flatten())
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
