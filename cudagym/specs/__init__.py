@@ -1,0 +1,148 @@
+"""The kernels one can be asked to write: declared by family, found by name, split for held-out evaluation.
+
+`get("gelu_fp32")` finds a spec of ours, `get("my_specs.py:name")` one in a file of yours: any Python file that
+defines `KernelSpec` objects at its top level, or a list of them called `SPECS`.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+from hashlib import sha256
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from cudagym.errors import UsageError
+from cudagym.specs import (
+    attention,
+    elementwise,
+    fused_elementwise,
+    matmul,
+    norm,
+    permutation,
+    quantized_matmul,
+    reduction,
+    scan,
+    softmax,
+)
+from cudagym.specs.spec import SPLITS, KernelSpec, Split
+
+__all__ = ["FAMILIES", "SPLITS", "KernelSpec", "Split", "all_specs", "get", "load", "select", "split"]
+
+_MODULES: tuple[ModuleType, ...] = (
+    elementwise,
+    fused_elementwise,
+    reduction,
+    softmax,
+    norm,
+    permutation,
+    matmul,
+    quantized_matmul,
+    attention,
+    scan,
+)
+FAMILIES: tuple[str, ...] = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
+
+
+@cache
+def _by_name() -> dict[str, KernelSpec]:
+    specs = [spec for module in _MODULES for spec in module.SPECS]
+    return {spec.name: spec for spec in sorted(specs, key=lambda s: (FAMILIES.index(s.family), s.name))}
+
+
+def all_specs() -> tuple[KernelSpec, ...]:
+    """Every spec of cudagym, by family in the order of `FAMILIES`, then by name."""
+    return tuple(_by_name().values())
+
+
+def split(name: Split) -> tuple[KernelSpec, ...]:
+    """The specs of one split. Raises UsageError for a split that does not exist."""
+    if name not in SPLITS:
+        raise UsageError(f"no split is called {name!r}; there are {', '.join(SPLITS)}")
+    return tuple(spec for spec in all_specs() if spec.split == name)
+
+
+def get(name: str) -> KernelSpec:
+    """The spec called `name`, or for `path/to/file.py:name` the one of that name in a user's own file.
+
+    Raises UsageError with close matches when there is none.
+    """
+    path, _, last = name.rpartition(":")
+    known = {spec.name: spec for spec in load(path)} if path else _by_name()
+    return _find(last, known, path)
+
+
+def select(names: str | Iterable[str]) -> tuple[KernelSpec, ...]:
+    """Specs by name, by split, or all specs of a user's file (`my_specs.py`), in the order given.
+
+    Raises UsageError for a name that is none of these.
+    """
+    chosen: dict[str, KernelSpec] = {}
+    for name in [names] if isinstance(names, str) else names:
+        found = _group(name) or (get(name),)
+        chosen.update((spec.name, spec) for spec in found)
+    return tuple(chosen.values())
+
+
+def _group(name: str) -> tuple[KernelSpec, ...]:
+    for known in SPLITS:
+        if name == known:
+            return split(known)
+    return load(name) if name.endswith(".py") else ()
+
+
+def load(path: str | Path) -> tuple[KernelSpec, ...]:
+    """The specs a Python file defines: its list `SPECS`, else its top-level `KernelSpec` objects.
+
+    The file is run in this process, as an import would. Raises UsageError when it is missing, fails or
+    defines none.
+    """
+    file = Path(path).expanduser().resolve()
+    if not file.is_file():
+        raise UsageError(
+            f"there is no spec file {path}; give the path of a Python file that defines KernelSpec objects"
+        )
+    module = _run(file)
+    found = getattr(module, "SPECS", None)
+    if found is None:
+        found = [value for value in vars(module).values() if isinstance(value, KernelSpec)]
+    if not isinstance(found, list | tuple) or not all(isinstance(spec, KernelSpec) for spec in found):
+        raise UsageError(f"SPECS in {path} must be a list of KernelSpec objects")
+    if not found:
+        raise UsageError(f"{path} defines no KernelSpec: put one at its top level, or a list of them in SPECS")
+    names = [spec.name for spec in found]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"{path} defines {', '.join(sorted(twice))} more than once")
+    return tuple(found)
+
+
+def _find(name: str, known: dict[str, KernelSpec], path: str) -> KernelSpec:
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`cudagym specs` lists them."
+    if path:
+        hint = f"it has {', '.join(known)}."
+    raise UsageError(f"no spec is called {name!r}{f' in {path}' if path else ''}; {hint}")
+
+
+def _run(file: Path) -> ModuleType:
+    """Executes a user's file as a module, so that `inspect` finds the source of its functions."""
+    name = "cudagym_user_specs_" + sha256(str(file).encode()).hexdigest()[:16]
+    origin = spec_from_file_location(name, file)
+    assert origin is not None
+    assert origin.loader is not None
+    module = module_from_spec(origin)
+    sys.modules[name] = module
+    try:
+        origin.loader.exec_module(module)
+    except Exception as error:  # A user's file may raise anything, and all of it is for them to mend.
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        where = f"{file}, line {line}" if line else str(file)
+        raise UsageError(f"the spec file {where} failed: {type(error).__name__}: {error}") from None
+    return module
