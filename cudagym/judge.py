@@ -226,7 +226,7 @@ class _Examination:
                     return _Finding(
                         status="wrong",
                         message=f"at {_text(workspace.shape)} the blocks of {run.launches[0].kernel} write too"
-                        f" little of {parameter.name} to fill it ({share / parameter.elements(workspace.shape):.0%}).",
+                        f" little of {parameter.name} to fill it.",
                     )
             mismatch = compare(
                 self.spec,
