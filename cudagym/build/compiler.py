@@ -1,0 +1,201 @@
+"""Compiles candidates with nvcc: each alone in a box and a private folder, a group of them as one ninja graph.
+
+One nvcc run per source makes the PTX, the cubin and the host library, so the three belong together. What comes
+out, a refusal included, is kept in the cache under everything it depends on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from math import ceil
+from pathlib import Path
+
+import ninja
+
+from cudagym.build.cache import Store, key_of
+from cudagym.build.toolchain import Toolchain
+from cudagym.errors import BuildFailed, CandidateError, GraderError, InfrastructureError
+from cudagym.record import Record
+from cudagym.sandbox import BoxLimits, box_command, private_folder, read_report, run_boxed
+
+MAX_SOURCE_BYTES = 256 << 10
+FILE = "candidate.cu"
+"""The name is the same for all, because it becomes part of the names of kernels in anonymous namespaces."""
+
+LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=20, memory_bytes=4 << 30, file_bytes=128 << 20, open_files=256)
+_LOG_BYTES = 1 << 20
+_MESSAGE_CHARACTERS = 6000
+_CACHE_VERSION = "1"
+_HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h"}
+
+
+class Unit(Record):
+    """One source to compile, and the C prototype of the function that it must define."""
+
+    source: str
+    prototype: str
+
+
+class Compiled(Record):
+    """What one nvcc run made. `library` is the host code as a shared object, without a CUDA runtime."""
+
+    ptx: str
+    cubin: bytes
+    library: bytes
+    log: str
+    """The compiler's messages, with ptxas's resource usage."""
+
+
+def compile_units(
+    units: Sequence[Unit], arch: str, toolchain: Toolchain, *, jobs: int | None = None
+) -> list[Compiled | BuildFailed]:
+    """Compiles every unit for `arch` (as nvcc spells it: `sm_90a`), at most `jobs` at a time.
+
+    One result per unit, in order; a source that does not build does not stop the others, and equal units are
+    built once. Raises InfrastructureError or GraderError when a compiler cannot do its work at all.
+    """
+    flags = _flags(arch)
+    store = Store("builds")
+    results: dict[str, Compiled | BuildFailed] = {}
+    missing: dict[str, Unit] = {}
+    keys = []
+    for unit in units:
+        key = key_of(_CACHE_VERSION, toolchain.version, *flags, unit.prototype, unit.source)
+        keys.append(key)
+        if key in results or key in missing:
+            continue
+        if refusal := _unfit(unit):
+            results[key] = BuildFailed(refusal)
+        elif files := store.get(key):
+            results[key] = _from_files(files)
+        else:
+            missing[key] = unit
+    if missing:
+        with private_folder() as folder:
+            _run_graph(list(missing.values()), flags, toolchain, folder, jobs or len(os.sched_getaffinity(0)))
+            for index, (key, unit) in enumerate(missing.items()):
+                results[key], lasting = _collect(unit, folder / str(index), toolchain)
+                if lasting:
+                    store.put(key, _to_files(results[key]))
+    return [results[key] for key in keys]
+
+
+def _flags(arch: str) -> list[str]:
+    """nvcc's options. Naming the real architecture through -gencode avoids a second PTX for the virtual one;
+    -O0 for the host compiler saves a fifth of the time, and host code only prepares launches."""
+    code = f"arch={arch.replace('sm_', 'compute_')},code={arch}"
+    host = "-fPIC,-O0,-fmax-errors=20,-fmax-include-depth=64"
+    required = "--require-defined=solve"
+    return shlex.split(
+        f"-gencode {code} -O3 -std=c++17 -lineinfo -Xptxas -v -shared -cudart none --keep "
+        f"-Xcompiler {host} -Xlinker {required} -include prototype.h -o candidate.so {FILE}"
+    )
+
+
+def _unfit(unit: Unit) -> str | None:
+    """Why this text is not worth a compiler run, in a sentence; None when it may be compiled."""
+    asked = f'Send one CUDA C++ source file that defines extern "C" {unit.prototype}.'
+    if not unit.source.strip():
+        return f"The source is empty. {asked}"
+    try:
+        size = len(unit.source.encode())
+    except UnicodeEncodeError as error:
+        return f"The source is not valid Unicode text (a lone surrogate at character {error.start}). {asked}"
+    if size > MAX_SOURCE_BYTES:
+        return f"The source has {size} bytes; at most {MAX_SOURCE_BYTES} are accepted. {asked}"
+    if odd := re.search(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", unit.source):
+        line = unit.source.count("\n", 0, odd.start()) + 1
+        return f"The source is not plain text: line {line} has the character {odd[0]!a}. {asked}"
+    return None
+
+
+def _run_graph(units: Sequence[Unit], flags: list[str], toolchain: Toolchain, folder: Path, jobs: int) -> None:
+    """Lays out a folder per unit and has ninja run one boxed nvcc in each, which leaves a report and a log."""
+    nvcc: list[str | Path] = [toolchain.nvcc, "-ccbin", toolchain.cxx, *flags]
+    boxed = shlex.join(box_command(nvcc, LIMITS, report_fd=3))
+    lines = ["ninja_required_version = 1.5", "rule nvcc"]
+    lines += [f"  command = cd $out && TMPDIR=$$PWD exec {boxed.replace('$', '$$')} >log 2>&1 3>report"]
+    for index, unit in enumerate(units):
+        private = folder / str(index)
+        private.mkdir(mode=0o700)
+        (private / FILE).write_bytes(unit.source.encode())
+        headers = [f"#include <{name}>\n" for word, name in _HEADERS.items() if word in unit.prototype]
+        (private / "prototype.h").write_text(f'{"".join(headers)}extern "C" {unit.prototype};\n')
+        lines += [f"build {index}: nvcc always"]
+    lines += ["build always: phony", ""]
+    (folder / "build.ninja").write_text("\n".join(lines))
+    wall = LIMITS.wall_seconds * ceil(len(units) / jobs) + 30
+    graph = [Path(ninja.BIN_DIR) / "ninja", "-k", "0", "-j", jobs]
+    done = run_boxed([str(word) for word in graph], cwd=folder, limits=BoxLimits(wall_seconds=wall))
+    if not all((folder / str(index) / "report").exists() for index in range(len(units))):
+        raise GraderError(f"ninja did not run every compiler: {done.output.decode(errors='replace')[-2000:]}")
+
+
+def _collect(unit: Unit, folder: Path, toolchain: Toolchain) -> tuple[Compiled | BuildFailed, bool]:
+    """What came of one unit, and whether it would come out the same again."""
+    report = read_report((folder / "report").read_bytes())
+    with (folder / "log").open("rb") as file:
+        log = _clean(file.read(_LOG_BYTES).decode(errors="replace"), folder, toolchain)
+    if report.timed_out:
+        return BuildFailed(f"The compiler ran past its {LIMITS.wall_seconds:.0f} s limit."), False
+    if report.exit_code == 0:
+        ptx = (folder / "candidate.ptx").read_text().replace(str(folder / FILE), FILE)
+        cubin = next(folder.glob("*.cubin")).read_bytes()
+        library = (folder / "candidate.so").read_bytes()
+        return Compiled(ptx=ptx, cubin=cubin, library=library, log=log), True
+    if "signal 24" in log or "CPU time limit exceeded" in log or report.over_cpu:
+        return BuildFailed(f"The compiler ran past its {LIMITS.cpu_seconds} s limit of CPU time."), True
+    if trouble := re.search(r"No space left on device|unsupported GNU version|cannot execute '[^']*'", log):
+        raise InfrastructureError(f"nvcc does not work on this machine ({trouble[0]}):\n{log[-2000:]}")
+    return BuildFailed(_message(log, unit)), True
+
+
+def _clean(log: str, folder: Path, toolchain: Toolchain) -> str:
+    """The log with private paths removed and locations in the form `candidate.cu:12:`."""
+    log = log.replace(f"{folder}/", "").replace(str(folder), ".")
+    log = log.replace(f"{toolchain.root}/bin/..//", "<cuda>/").replace(str(toolchain.root), "<cuda>")
+    return re.sub(rf"^{re.escape(FILE)}\((\d+)\):", rf"{FILE}:\1:", log, flags=re.MULTILINE)
+
+
+def _message(log: str, unit: Unit) -> str:
+    """What the author needs of a failed build's log."""
+    wanted = f'extern "C" {unit.prototype};'
+    if "required symbol" in log and "solve" in log:
+        return (
+            f"The source does not define the function that is called, or defines it with other types:\n{wanted}"
+        )
+    noise = re.compile(r"ptxas info|    \d+ bytes stack frame|# --error|make: |collect2: ")
+    text = "\n".join(line for line in log.splitlines() if not noise.match(line)).strip()
+    if not text:
+        return "The compiler failed without a message: it probably ran out of its 4 GiB of memory."
+    if len(text) > _MESSAGE_CHARACTERS:
+        kept = text[:_MESSAGE_CHARACTERS].rpartition("\n")[0] or text[:_MESSAGE_CHARACTERS]
+        text = f"{kept}\n... and {text.count(chr(10)) - kept.count(chr(10))} more lines"
+    if '"C" linkage' in text or "prototype.h" in text:
+        text += f"\nThe function to define is:\n{wanted}"
+    return text
+
+
+def _to_files(result: Compiled | BuildFailed) -> dict[str, bytes]:
+    if isinstance(result, CandidateError):
+        return {"failure": str(result).encode()}
+    return {
+        "candidate.ptx": result.ptx.encode(),
+        "candidate.cubin": result.cubin,
+        "candidate.so": result.library,
+        "log": result.log.encode(),
+    }
+
+
+def _from_files(files: dict[str, bytes]) -> Compiled | BuildFailed:
+    if "failure" in files:
+        return BuildFailed(files["failure"].decode())
+    return Compiled(
+        ptx=files["candidate.ptx"].decode(),
+        cubin=files["candidate.cubin"],
+        library=files["candidate.so"],
+        log=files["log"].decode(),
+    )

@@ -1,0 +1,206 @@
+"""Runs untrusted steps (the compiler, a candidate's host code) in a box that ends with them.
+
+A box is a process group of its own with an almost empty environment, no inherited file descriptors, no way to
+gain privileges, resource limits and a wall clock. When it ends, nothing that it started lives on; when the thread
+that called `run_boxed` dies with its process, the box is killed too. `box.c` does the work.
+
+What it does not do yet: limit which files a step may read, and its network. The recorder's worker closes itself
+further with a system-call filter before it loads candidate code.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from cudagym.build.native import native
+from cudagym.errors import GraderError
+from cudagym.record import Record
+
+_REPORT = re.compile(rb"status=(\d+) cut=(\d) cpu_us=(\d+) peak_kb=(\d+) wall_us=(\d+)")
+
+
+class BoxLimits(Record):
+    """What one boxed command may use. CPU, memory and open files count per process, the wall clock for all."""
+
+    wall_seconds: float
+    cpu_seconds: int | None = None
+    memory_bytes: int | None = None
+    """Address space."""
+    file_bytes: int | None = None
+    """Size of the largest file it may write."""
+    open_files: int | None = None
+
+
+class BoxReport(Record):
+    """How a boxed command ended, and what it cost with all its descendants."""
+
+    exit_code: int | None
+    """None when a signal ended it."""
+    signal: int | None
+    timed_out: bool
+    """Cut off by the wall clock."""
+    cpu_seconds: float
+    wall_seconds: float
+    peak_bytes: int
+
+    @property
+    def over_cpu(self) -> bool:
+        return self.signal == signal.SIGXCPU
+
+
+class BoxResult(BoxReport):
+    """How it ended, with what it wrote: `output` to stdout and stderr, `channel` to file descriptor 3."""
+
+    output: bytes
+    channel: bytes
+
+
+def box_command(
+    argv: Sequence[str | Path], limits: BoxLimits, *, report_fd: int, channel_fd: int | None = None
+) -> list[str]:
+    """The command line that runs `argv` in a box: for callers that cannot wait for it themselves (ninja)."""
+    options = {
+        "-w": round(limits.wall_seconds * 1000),
+        "-c": limits.cpu_seconds,
+        "-a": limits.memory_bytes,
+        "-f": limits.file_bytes,
+        "-n": limits.open_files,
+        "-o": channel_fd,
+        "-r": report_fd,
+    }
+    given = [str(word) for item in options.items() if item[1] is not None for word in item]
+    return [str(_box()), *given, "--", *map(str, argv)]
+
+
+def read_report(text: bytes) -> BoxReport:
+    """A box's report. Raises GraderError when the box could not start its command or was killed."""
+    found = _REPORT.match(text)
+    if found is None:
+        reason = text.decode(errors="replace").partition("\n")[0].removeprefix("error=") or "it was killed"
+        raise GraderError(f"a box did not run its command: {reason}")
+    status, cut, cpu, peak, wall = map(int, found.groups())
+    return BoxReport(
+        exit_code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
+        signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
+        timed_out=bool(cut),
+        cpu_seconds=cpu / 1e6,
+        wall_seconds=wall / 1e6,
+        peak_bytes=peak << 10,
+    )
+
+
+def run_boxed(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path,
+    limits: BoxLimits,
+    stdin: bytes = b"",
+    output_bytes: int = 1 << 16,
+    channel_bytes: int = 0,
+) -> BoxResult:
+    """Runs `argv` (an absolute program and its arguments) in a box and waits for its end.
+
+    `cwd` is the step's private folder. At most `output_bytes` of its output and `channel_bytes` of its channel
+    are kept, the rest is thrown away; without channel bytes there is no channel.
+    Raises GraderError when the box itself fails. Blocks: the box would not outlive the calling thread.
+    """
+    reports, report_fd = os.pipe()
+    channels, channel_fd = os.pipe() if channel_bytes else (None, None)
+    output, output_fd = os.pipe()
+    sources = {output: output_bytes, reports: 4096} | ({channels: channel_bytes} if channels is not None else {})
+    with _file_of(stdin) as stdin_fd, _closing(sources):
+        with _closing(fd for fd in (report_fd, channel_fd, output_fd) if fd is not None):
+            box = subprocess.Popen(
+                box_command(argv, limits, report_fd=report_fd, channel_fd=channel_fd),
+                cwd=cwd,
+                env=environment(cwd),
+                stdin=stdin_fd,
+                stdout=output_fd,
+                stderr=output_fd,
+                pass_fds=[fd for fd in (report_fd, channel_fd) if fd is not None],
+            )
+        try:
+            read = _read_all(sources)
+        finally:
+            box.terminate()  # in vain, except when reading was interrupted
+            box.wait()
+    report = read_report(read[reports])
+    return BoxResult(
+        **report.model_dump(), output=read[output], channel=b"" if channels is None else read[channels]
+    )
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The whole environment of a boxed step whose private folder is `folder`."""
+    return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "HOME": str(folder), "TMPDIR": str(folder)}
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A new folder that only this user may enter, gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="cudagym-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def describe() -> dict[str, bool | str]:
+    """What boxes do on this machine, for `cudagym doctor`."""
+    return {
+        "launcher": str(_box()),
+        "process_group": True,
+        "empty_environment": True,
+        "resource_limits": True,
+        "no_new_privileges": True,
+        "killed_with_parent": True,
+        "recorder_system_call_filter": True,
+        "file_access_rules": False,
+        "network_rules": False,
+    }
+
+
+def _box() -> Path:
+    return native("box", [Path(__file__).with_name("box.c")], [])
+
+
+@contextmanager
+def _closing(fds: Mapping[int, int] | Iterator[int]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+@contextmanager
+def _file_of(data: bytes) -> Iterator[int]:
+    """A file in memory to read `data` from: unlike a pipe it cannot block whoever fills it."""
+    fd = os.memfd_create("stdin")
+    try:
+        with open(fd, "wb", closefd=False) as file:
+            file.write(data)
+        os.lseek(fd, 0, os.SEEK_SET)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _read_all(sources: Mapping[int, int]) -> dict[int, bytes]:
+    """Reads every descriptor to its end, keeping at most the given number of bytes of each."""
+    kept = {fd: bytearray() for fd in sources}
+    with selectors.DefaultSelector() as selector:
+        for fd in sources:
+            selector.register(fd, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    selector.unregister(key.fd)
+                kept[key.fd] += data[: sources[key.fd] - len(kept[key.fd])]
+    return {fd: bytes(data) for fd, data in kept.items()}
