@@ -148,7 +148,7 @@ class _Examination:
                         distribution=distribution.name,
                     )
                     if mismatch:
-                        return self._wrong(workspace, parameter, mismatch)
+                        return self._wrong(workspace, parameter, mismatch, whole=True)
         return None
 
     def _faulted(self, run: Run, shape: Shape) -> _Finding:
@@ -160,21 +160,20 @@ class _Examination:
             status = "wrong"
         return _Finding(status=status, message=f"{first.message} (at {_text(shape)})", faults=run.faults)
 
-    def _wrong(self, workspace: Workspace, parameter: Parameter, mismatch: Mismatch) -> _Finding:
+    def _wrong(self, workspace: Workspace, parameter: Parameter, mismatch: Mismatch, *, whole: bool) -> _Finding:
+        """`whole` says that every block ran, so that what holds poison was not written."""
         where = f"{mismatch.output}[{', '.join(map(str, mismatch.index))}]"
         at = f"at {_text(mismatch.shape)} with {mismatch.distribution} inputs"
-        untouched = 0
-        if parameter.role == "out":
-            untouched = int(workspace.untouched(parameter).sum())
+        untouched = int(workspace.untouched(parameter).sum()) if whole else 0
         if untouched:
             message = (
-                f"{untouched} of {mismatch.of} elements of {mismatch.output} were never written {at}; the first"
+                f"{untouched} of {parameter.elements(mismatch.shape)} elements of {mismatch.output} were never written {at}; the first"
                 f" wrong one is {where}, expected {_number(mismatch.want)}."
             )
         else:
             message = (
                 f"{where} is {_number(mismatch.got)}, expected {_number(mismatch.want)} within"
-                f" {mismatch.bound:.3g} {at}; {mismatch.wrong} of {mismatch.of} elements are wrong."
+                f" {mismatch.bound:.3g} {at}; {mismatch.wrong} of {mismatch.of} compared elements are wrong."
             )
         return _Finding(status="wrong", message=message, mismatch=mismatch)
 
@@ -213,11 +212,10 @@ class _Examination:
     ) -> _Finding | str:
         """Whether the timed run computed what it should: a finding, or why that could not be found out ('' if it
         could)."""
-        wide = _wide(inputs)
         for parameter in self.spec.outputs:
             if run.complete:
                 elements = self._windows(parameter, workspace.shape)
-            elif len(run.launches) > 1 or parameter.role == "inout" or _fills(program):
+            elif len(run.launches) > 1 or _fills(program) or not workspace.shows_writes(parameter):
                 return "its launches are too costly to run whole, and a sample of blocks does not show the result"
             else:
                 elements = (~workspace.untouched(parameter)).nonzero().flatten()
@@ -233,15 +231,15 @@ class _Examination:
                 parameter,
                 workspace.shape,
                 workspace.tensor(parameter).flatten()[elements],
-                reference_at(self.spec, wide, workspace.shape, parameter.name, elements),
+                reference_at(self.spec, inputs, workspace.shape, parameter.name, elements),
                 inputs=inputs,
                 distribution=distribution.name,
                 elements=elements,
             )
             if mismatch:
-                return self._wrong(workspace, parameter, mismatch)
-            if run.complete and parameter.role == "out" and bool(workspace.untouched(parameter).any()):
-                first = int(workspace.untouched(parameter).nonzero()[0])
+                return self._wrong(workspace, parameter, mismatch, whole=run.complete)
+            if run.complete and (untouched := workspace.untouched(parameter)).any():
+                first = int(untouched.nonzero()[0])
                 return _Finding(
                     status="wrong",
                     message=f"at {_text(workspace.shape)} element {first} of {parameter.name} was never written.",

@@ -60,8 +60,17 @@ class Workspace:
         return {parameter.name: self.tensor(parameter) for parameter in self.spec.outputs}
 
     def untouched(self, parameter: Parameter) -> torch.Tensor:
-        """Per element (bool, flat), whether an `out` array still holds its poison."""
-        return is_poison(self.tensor(parameter).flatten())
+        """Per element (bool, flat), whether an array still holds its poison. False where writes do not show."""
+        flat = self.tensor(parameter).flatten()
+        if not self.shows_writes(parameter):
+            return torch.zeros(flat.shape, dtype=torch.bool)
+        return is_poison(flat)
+
+    @staticmethod
+    def shows_writes(parameter: Parameter) -> bool:
+        """Whether an untouched element can be told: not in an `inout` array, and not where one byte may equal its
+        poison by chance."""
+        return parameter.role == "out" and parameter.dtype.size > 1
 
     def __enter__(self) -> Workspace:
         return self
