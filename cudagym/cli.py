@@ -1,0 +1,185 @@
+"""The command line: `cudagym doctor | specs | grade | sft | grpo | evaluate | demo`.
+
+Exit codes: 0 done, whatever the verdict; 2 bad arguments, with a sentence on standard error; 3 the grader or the
+machine failed, which says nothing about the kernel; 130 interrupted. With `--json`, standard output carries one
+JSON value and nothing else.
+
+Commands import what they need when they run, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json as json_text
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from cudagym.errors import CudagymError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from cudagym.specs.spec import KernelSpec
+
+DONE, BAD_ARGUMENTS, GRADER_FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
+MAX_SOURCE_BYTES = 16 << 20
+
+app = tyro.extras.SubcommandApp()
+
+Split = Literal["train", "unseen_shape", "unseen_op", "unseen_family"]
+Json = Annotated[FlagCreatePairsOff[bool], arg(help="Print one JSON value instead of text.")]
+Device = Annotated[str, arg(help="Where kernels run: sim:h100, sim:a100, ... (`cudagym doctor` lists them).")]
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit. Bad input ends in a sentence on standard error, never in a traceback."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code: int = app.cli(prog="cudagym", description=_DESCRIPTION, args=args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = PIPE_CLOSED
+    except UsageError as error:
+        code = _complain(str(error), BAD_ARGUMENTS)
+    except CudagymError as error:
+        code = _complain(str(error), GRADER_FAILED)
+    sys.exit(code)
+
+
+_DESCRIPTION = """Write CUDA kernels, have them graded without a GPU, and train models that write them.
+
+Start with `cudagym doctor`, then `cudagym specs`, then `cudagym grade`; `cudagym demo` runs the whole loop.
+"""
+
+
+@app.command
+def doctor(json: Json = False) -> int:
+    """Say what this machine has for grading and training; exit code 3 when grading lacks something."""
+    from cudagym import doctor as examiner
+    from cudagym import report
+
+    found = examiner.examine()
+    if json:
+        _print_json(found)
+    else:
+        _print(report.doctor_table(found))
+    return GRADER_FAILED if found["problems"] else DONE
+
+
+@app.command
+def specs(
+    name: Annotated[Positional[str], arg(metavar="[SPEC|FILE.py]")] = "",
+    split: Split | None = None,
+    json: Json = False,
+) -> int:
+    """List the kernels that can be asked for, or print what an agent is told about one.
+
+    For example `cudagym specs`, `cudagym specs --split unseen_family`, `cudagym specs softmax_fp32`.
+
+    Args:
+        name: A spec, or a Python file that declares some. Without, all specs.
+        split: Only this split.
+    """
+    from cudagym import report
+    from cudagym import specs as known
+
+    chosen = known.select(name) if name else known.all_specs()
+    if split is not None:
+        chosen = tuple(spec for spec in chosen if spec.split == split)
+    if json:
+        _print_json([_outline(spec) for spec in chosen])
+    elif name and not name.endswith(".py"):
+        from cudagym import prompts
+
+        sys.stdout.write("\n\n".join(prompts.render(spec) for spec in chosen) + "\n")
+    else:
+        _print(report.specs_table(chosen))
+    return DONE
+
+
+@app.command
+def grade(spec: str, source: Path, device: Device = "auto", seed: int = 0, json: Json = False) -> int:
+    """Compile, run and judge one CUDA source: what is wrong and where, or how long it takes and what limits it.
+
+    For example `cudagym grade --spec softmax_fp32 --source my_softmax.cu --device sim:a100`.
+    The exit code is 0 whenever a verdict was reached, 2 for bad arguments, 3 when the grader failed.
+
+    Args:
+        spec: A name from `cudagym specs`, or my_specs.py:name.
+        source: A file that defines `extern "C" void solve(...)`; - reads standard input.
+        seed: Decides the inputs the kernel is checked on.
+    """
+    from cudagym import grader, report
+    from cudagym.rewards.terms import TERMS, score
+
+    verdict = grader.grade(spec, read_source(source), device=device, seed=seed)
+    reward = score(verdict)
+    if json:
+        scored = {
+            "reward": reward.total if reward else None,
+            "rewards": reward.terms.model_dump() if reward else dict.fromkeys(TERMS),
+        }
+        _print_json(verdict.model_dump(mode="json") | scored)
+    else:
+        _print(report.verdict_table(verdict, reward.total if reward else None))
+    return DONE if verdict.is_valid else GRADER_FAILED
+
+
+def read_source(path: Path) -> str:
+    """The text of a source file; bytes that are no UTF-8 become U+FFFD. `-` is standard input.
+
+    Raises UsageError when it cannot be read, or is larger than MAX_SOURCE_BYTES.
+    """
+    try:
+        if str(path) == "-":
+            data = sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
+        else:
+            with path.open("rb") as stream:
+                data = stream.read(MAX_SOURCE_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read the source file {path}: {error.strerror}") from None
+    if len(data) > MAX_SOURCE_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_SOURCE_BYTES >> 20} MiB, which no CUDA source needs")
+    return data.decode("utf-8", "replace")
+
+
+def _outline(spec: KernelSpec) -> dict[str, Any]:
+    """What `specs --json` says of one spec."""
+    return {
+        "name": spec.name,
+        "family": spec.family,
+        "split": spec.split,
+        "signature": spec.signature,
+        "check_shapes": [dict(shape) for shape in spec.check_shapes],
+        "timing_shape": dict(spec.timing_shape),
+    }
+
+
+def _print(renderable: RenderableType) -> None:
+    from rich.console import Console
+
+    Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(renderable)
+
+
+def _print_json(value: Any) -> None:
+    print(json_text.dumps(value, indent=2))
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"cudagym: {sentence}", file=sys.stderr)
+    return code
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    """Leave as for Ctrl-C, so that children are ended and files closed."""
+    sys.exit(128 + signum)

@@ -1,0 +1,114 @@
+"""The reward terms as TRL reward functions, for `GRPOTrainer(reward_funcs=...)`.
+
+    functions = make_reward_functions(device="sim:h100")
+    GRPOConfig(..., reward_weights=Weights().in_order())
+
+The dataset needs a column `spec` with the name of the spec each prompt asks for. Each function returns its raw
+term in [0, 1] and can be used alone; weighting is the trainer's. Together they judge a batch once: whichever is
+called first grades it, and the others read the same verdicts. A completion the grader failed on is worth None,
+which TRL leaves out of the group's statistics.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from cudagym import grader, prompts
+from cudagym.errors import UsageError
+from cudagym.rewards.terms import TERMS, terms_of
+from cudagym.verdict import STATUSES, Verdict
+
+Completion = str | Sequence[Mapping[str, Any]]
+"""Plain text, or the conversation that an assistant's messages add."""
+
+
+class RewardFunction(Protocol):
+    """What TRL calls: one value per completion, None where the function does not apply."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        *,
+        completions: Sequence[Completion],
+        spec: Sequence[str] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]: ...
+
+
+class _Batch:
+    """The verdicts of the last batch, so that every function of one set grades it only once."""
+
+    def __init__(self, device: str, seed: int) -> None:
+        self.device, self.seed = device, seed
+        self._items: list[tuple[str, str]] | None = None
+        self._verdicts: list[Verdict] = []
+
+    def verdicts(self, items: list[tuple[str, str]]) -> tuple[list[Verdict], bool]:
+        """A verdict per (spec, source), and whether they were made just now."""
+        fresh = items != self._items
+        if fresh:
+            self._verdicts = grader.grade_many(items, device=self.device, seed=self.seed)
+            self._items = items
+        return self._verdicts, fresh
+
+
+def make_reward_functions(*, device: str = "auto", seed: int = 0) -> list[RewardFunction]:
+    """`compile_reward`, `numeric_reward` and `throughput_reward`, sharing one grading of each batch.
+
+    `device` and `seed` are those of `cudagym.grade`. Each batch logs the share of every status as the metric
+    `status/<status>`, and every completion's status as the column `status`.
+    """
+    batch = _Batch(device, seed)
+    return [_reward_function(term, batch) for term in TERMS]
+
+
+def _reward_function(term: str, batch: _Batch) -> RewardFunction:
+    def reward(
+        *,
+        completions: Sequence[Completion],
+        spec: Sequence[str] | None = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        if spec is None:
+            raise UsageError("the dataset needs a column `spec` that names the spec each prompt asks for")
+        items = [
+            (name, prompts.extract_source(_text(completion)))
+            for name, completion in zip(spec, completions, strict=True)
+        ]
+        verdicts, fresh = batch.verdicts(items)
+        if fresh:
+            _log(verdicts, log_metric, log_extra)
+        terms = [terms_of(verdict) for verdict in verdicts]
+        return [None if each is None else getattr(each, term) for each in terms]
+
+    reward.__name__ = reward.__qualname__ = f"{term}_reward"
+    reward.__doc__ = f"The term `{term}` of every completion."
+    return reward
+
+
+def _text(completion: Completion) -> str:
+    """The text of a completion; of a conversation, what the assistant said last."""
+    if isinstance(completion, str):
+        return completion
+    said = [message["content"] for message in completion if message["role"] == "assistant"]
+    return str(said[-1] or "") if said else ""
+
+
+def _log(
+    verdicts: list[Verdict],
+    log_metric: Callable[[str, float], None] | None,
+    log_extra: Callable[[str, list[Any]], None] | None,
+) -> None:
+    counts = Counter(verdict.status for verdict in verdicts)
+    if log_metric is not None:
+        for status in STATUSES:
+            log_metric(f"status/{status}", counts[status] / len(verdicts))
+    if log_extra is not None:
+        log_extra("status", [verdict.status for verdict in verdicts])
