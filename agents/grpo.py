@@ -1,0 +1,70 @@
+"""Policy optimisation with TRL's GRPOTrainer: groups of completions per prompt, rewarded relative to each other.
+
+The rewards come from outside, as TRL's reward functions; `cudagym.rewards.trl.make_reward_functions` makes the
+three of the environment, which share one grading of each batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cudagym.agents import policy
+from cudagym.agents.stage import Stage, adapter, digest, settings, weights_digest
+from cudagym.config import StageConfig
+from cudagym.errors import UsageError
+
+Row = Mapping[str, str]
+"""`prompt`, and `spec`, the name of what it asks for."""
+RewardFunction = Callable[..., list[float | None]]
+
+
+def refine(
+    base: Path,
+    rows: Sequence[Row],
+    rewards: Sequence[tuple[RewardFunction, float]],
+    config: StageConfig,
+    folder: Path,
+    *,
+    seed: int,
+) -> Path:
+    """Train the checkpoint `base` on the prompts in `rows`. Returns `folder`, which then holds the result.
+
+    `rewards` are pairs of a reward function and its weight. With `config.lora` an adapter is trained and merged,
+    without it every weight. What was interrupted goes on from its last checkpoint; what had finished returns at
+    once. Raises UsageError for no rows, and when `folder` holds what was trained with other settings or data.
+    """
+    if not rows:
+        raise UsageError("stage grpo has no prompts to learn from: select at least one spec.")
+    weights = {function.__name__: weight for function, weight in rewards}
+    origin = {"settings": config.model_dump(mode="json"), "seed": seed, "rewards": weights}
+    stage = Stage(folder, {**origin, "prompts": digest(rows), "base": weights_digest(base)})
+    if stage.finished:
+        return folder
+
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+    model, tokenizer = policy.load(base)
+    given = settings("trl.GRPOConfig", config, stage.trainer_folder, seed=seed)
+    arguments = GRPOConfig(**given, reward_weights=list(weights.values()))
+    trainer = GRPOTrainer(
+        model=model,
+        args=arguments,
+        reward_funcs=[function for function, _ in rewards],
+        train_dataset=_prompts(rows, arguments),
+        processing_class=tokenizer,
+        peft_config=adapter(config),
+    )
+    stage.run(trainer, "grpo")
+    return folder
+
+
+def _prompts(rows: Sequence[Row], arguments: Any) -> Any:
+    """The rows as a data set, repeated until they fill one batch: TRL drops a batch that is not full."""
+    from datasets import Dataset  # type: ignore[import-untyped]
+
+    per_batch = arguments.generation_batch_size // arguments.num_generations
+    copies = -(-per_batch // len(rows))
+    return Dataset.from_list([dict(row) for row in rows] * copies)

@@ -1,0 +1,109 @@
+"""The policy: a small Llama made from scratch, kept as an ordinary Hugging Face checkpoint folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cudagym.agents.tokenizer import train_tokenizer
+from cudagym.config import PolicyConfig
+from cudagym.errors import UsageError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class Policy(NamedTuple):
+    """A model and its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    def save(self, folder: Path) -> None:
+        """Write both as a checkpoint that `AutoModelForCausalLM` and `AutoTokenizer` load."""
+        self.model.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def create(config: PolicyConfig, texts: Iterable[str], *, seed: int) -> Policy:
+    """A policy that has learned nothing but its vocabulary, from `texts` (prompts with their demonstrations)."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = train_tokenizer(texts, config.vocab_size)
+    settings: dict[str, Any] = config.model_dump() | {"vocab_size": len(tokenizer)}
+    torch.manual_seed(seed)
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            **settings,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    return Policy(model, tokenizer)
+
+
+def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save a trainer's model as a checkpoint. An adapter is merged, and also kept in the subfolder `adapter`."""
+    from peft import PeftModel
+
+    if isinstance(model, PeftModel):
+        model.save_pretrained(str(folder / "adapter"))
+        tokenizer.save_pretrained(folder / "adapter")
+        model = model.merge_and_unload()
+    Policy(model, tokenizer).save(folder)
+
+
+def load(folder: Path) -> Policy:
+    """The policy of a checkpoint folder, or of a LoRA adapter's folder, merged into the base it was trained on.
+
+    Raises UsageError when the folder holds neither.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    adapter = folder / "adapter_config.json"
+    if not adapter.is_file() and not (folder / "config.json").is_file():
+        raise UsageError(f"{folder} holds no checkpoint: neither config.json nor adapter_config.json is there.")
+    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
+    if adapter.is_file():
+        from peft import AutoPeftModelForCausalLM
+
+        model = AutoPeftModelForCausalLM.from_pretrained(str(folder)).merge_and_unload()
+    else:
+        model = AutoModelForCausalLM.from_pretrained(folder)
+    return Policy(model, tokenizer)
+
+
+def complete(
+    policy: Policy,
+    prompts: Sequence[str],
+    *,
+    seed: int,
+    temperature: float,
+    max_new_tokens: int,
+    batch_size: int,
+) -> list[str]:
+    """One completion per prompt, in order, without the token that ends it. The same for the same arguments.
+
+    Temperature 0 decodes greedily. Sampling is from the full distribution, as in training.
+    """
+    import torch
+
+    sampling: dict[str, Any] = {"do_sample": False}
+    if temperature > 0:
+        sampling = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+    model: Any = policy.model
+    completions: list[str] = []
+    model.eval()
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(seed)
+        for start in range(0, len(prompts), batch_size):
+            batch = list(prompts[start : start + batch_size])
+            inputs = policy.tokenizer(batch, return_tensors="pt", padding=True).to(model.device)
+            output = model.generate(**inputs, **sampling, max_new_tokens=max_new_tokens)
+            written = output[:, inputs.input_ids.shape[1] :]
+            completions.extend(policy.tokenizer.batch_decode(written, skip_special_tokens=True))
+    return completions

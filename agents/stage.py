@@ -1,0 +1,183 @@
+"""A training stage: a folder that is finished, resumable or untouched, and what watches over its training.
+
+sft/stage.json              what the stage is made from: settings, data, parent checkpoint
+sft/trainer/checkpoint-120  the trainer's own checkpoints, from which an interrupted stage goes on
+sft/model.safetensors ...   the result, an ordinary checkpoint
+sft/finished.json           written last: the stage is complete, and how long it took
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cudagym.agents.policy import save_trained
+from cudagym.config import StageConfig, arguments
+from cudagym.errors import UsageError
+from cudagym.runs import write_json
+
+if TYPE_CHECKING:
+    from peft import LoraConfig
+
+
+class Stage:
+    """One stage's folder. `origin` is everything its result depends on; JSON decides whether two are the same."""
+
+    def __init__(self, folder: Path, origin: Mapping[str, Any]) -> None:
+        """Raises UsageError when the folder holds a stage that was made from something else."""
+        self.folder = folder
+        self._marker = folder / "finished.json"
+        text = json.loads(json.dumps(origin))
+        record = folder / "stage.json"
+        if not record.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(record, text)
+        elif (before := json.loads(record.read_text(encoding="utf-8"))) != text:
+            keys = sorted(before.keys() | text.keys())
+            changed = ", ".join(key for key in keys if before.get(key) != text.get(key))
+            raise UsageError(
+                f"{folder} was trained from something else ({changed} differ). "
+                "Name another run, or delete that folder to train it again."
+            )
+
+    @property
+    def finished(self) -> bool:
+        return self._marker.exists()
+
+    @property
+    def last_checkpoint(self) -> str | None:
+        """The newest checkpoint that was written to its end: the trainer's state is the last file of one."""
+        found = self.trainer_folder.glob("checkpoint-*/trainer_state.json")
+        numbered = {int(state.parent.name.rpartition("-")[2]): state.parent for state in found}
+        return str(numbered[max(numbered)]) if numbered else None
+
+    @property
+    def trainer_folder(self) -> Path:
+        return self.folder / "trainer"
+
+    def run(self, trainer: Any, name: str) -> None:
+        """Train to the end, from the last checkpoint if there is one, save the result, and mark it finished."""
+        started = time.monotonic()
+        _show_progress(trainer, name)
+        with _tracked(trainer.args.report_to, self.folder, name):
+            trainer.train(resume_from_checkpoint=self.last_checkpoint)
+        save_trained(trainer.model, trainer.processing_class, self.folder)
+        seconds = round(time.monotonic() - started, 1)
+        write_json(self._marker, {"steps": trainer.state.global_step, "seconds": seconds})
+
+
+def settings(kind: str, config: StageConfig, folder: Path, *, seed: int) -> dict[str, Any]:
+    """Arguments for the trainer's configuration `kind`: the user's, on top of defaults that suit any machine.
+
+    On a CPU bf16 and recomputing activations only cost time, so both are off unless asked for or there is a GPU.
+    """
+    import torch
+
+    gpu = torch.cuda.is_available()
+    defaults = {
+        "seed": seed,
+        "bf16": gpu,
+        "gradient_checkpointing": False,
+        "report_to": "none",
+        "logging_steps": 10,
+        "save_steps": 50,
+        "save_total_limit": 1,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": gpu,
+    }
+    given = arguments(kind, config.trainer, "the training section")
+    return {**defaults, **given, "output_dir": str(folder), "use_cpu": not gpu}
+
+
+def adapter(config: StageConfig) -> LoraConfig | None:
+    """The stage's LoRA configuration, or None when every weight is to be trained."""
+    if config.lora is None:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(**arguments("peft.LoraConfig", config.lora, "the lora section"))
+
+
+def digest(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A short name for a data set's content."""
+    return hashlib.sha256(json.dumps([dict(row) for row in rows], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def weights_digest(checkpoint: Path) -> str:
+    """A short name for a checkpoint's weights."""
+    total = hashlib.sha256()
+    for file in sorted(checkpoint.glob("*.safetensors")):
+        with file.open("rb") as stream:
+            total.update(hashlib.file_digest(stream, "sha256").digest())
+    return total.hexdigest()[:16]
+
+
+@contextmanager
+def _tracked(report_to: Sequence[str], folder: Path, name: str) -> Iterator[None]:
+    """Keep a Weights & Biases run open in `folder` while training, if `report_to` asks for it.
+
+    Without a key the run is kept offline; `wandb sync` uploads it later. $WANDB_MODE overrides this.
+    """
+    if "wandb" not in report_to:
+        yield
+        return
+    os.environ.setdefault("WANDB_DATA_DIR", str(folder))
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    mode: Any = os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
+    run = wandb.init(
+        project=os.environ.get("WANDB_PROJECT", "cudagym"),
+        name=name,
+        dir=str(folder),
+        mode=mode,
+        settings=wandb.Settings(console="off", silent=True, x_disable_stats=True),
+    )
+    try:
+        yield
+    finally:
+        run.finish()
+
+
+def _show_progress(trainer: Any, stage: str) -> None:
+    """Replace the trainer's own printing by one short line per log."""
+    from rich.console import Console
+    from transformers import PrinterCallback, TrainerCallback
+
+    console = Console(stderr=True, highlight=False)
+
+    class Progress(TrainerCallback):
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.started, self.first = time.monotonic(), state.global_step
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            shown = {short: logs.get(key) for key, short in _SHOWN.items()}
+            values = "  ".join(
+                f"{short} {float(value):.3f}" for short, value in shown.items() if value is not None
+            )
+            done = state.global_step - self.first
+            if values and done:
+                passed = time.monotonic() - self.started
+                left = passed / done * (state.max_steps - state.global_step)
+                where = f"{stage}  step {state.global_step}/{state.max_steps}"
+                console.print(f"{where}  {values}  {passed:.0f} s, {left:.0f} s to go", soft_wrap=True)
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Progress())
+
+
+_SHOWN = {
+    "loss": "loss",
+    "mean_token_accuracy": "accuracy",
+    "reward": "reward",
+    "rewards/compile_reward/mean": "compile",
+    "rewards/numeric_reward/mean": "numeric",
+    "rewards/throughput_reward/mean": "throughput",
+}
+"""What a progress line shows of the trainer's logs, and how it is called there."""

@@ -1,0 +1,227 @@
+"""RunConfig: everything a run can be told, as one YAML file.
+
+    seed: 0
+    device: sim:h100
+    rewards: {compile: 0.1, numeric: 0.3, throughput: 0.6}
+    collect: {variants: 4}
+    policy: {vocab_size: 2048, hidden_size: 128, ...}          # transformers.LlamaConfig's names
+    sft: {max_steps: 800, learning_rate: 3.0e-3, ...}          # trl.SFTConfig's names
+    sft_lora: {lora: {r: 16}, best: 4, max_steps: 60, ...}     # peft.LoraConfig's and trl.SFTConfig's names
+    grpo: {max_steps: 24, num_generations: 8, ...}             # trl.GRPOConfig's names
+    evaluate: {samples: 8, temperature: 0.8}
+
+The training sections take the fields of the libraries' own classes under their own names, and only those: `load`
+refuses what they do not know. Importing this module imports none of those libraries.
+"""
+
+from __future__ import annotations
+
+import os
+import typing
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from cudagym.errors import InfrastructureError, UsageError
+from cudagym.record import Record
+
+ENVIRONMENT = {
+    "OMP_WAIT_POLICY": "passive",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1",
+}
+"""What training wants of the process. OpenMP reads its variable when torch is first imported; its default of
+spinning at barriers multiplies the time of a step while a compiler shares the cores. Tokenizers must not start
+threads before the judge forks. Nothing here is fetched from a hub."""
+
+BUILTIN = Path(__file__).parent / "configs"
+"""The configurations that come with cudagym; `load("demo")` finds them by name."""
+
+OWNED = ("output_dir", "reward_weights", "resume_from_checkpoint", "use_cpu")
+"""Trainer fields that a run sets itself: its folder, `rewards`, its own resuming, the accelerator it finds."""
+
+Term = Literal["compile", "numeric", "throughput"]
+
+
+def prepare_environment() -> None:
+    """Set ENVIRONMENT, except what the user has set. Takes effect only before torch is first imported."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+class CollectConfig(Record):
+    """Which demonstrations to collect."""
+
+    variants: int = Field(default=4, ge=1)
+    """Variants of every (spec, algorithm) to try: block sizes, tile sizes, work per thread."""
+    specs: tuple[str, ...] = ("train",)
+    """Names of specs, splits or users' files, as `cudagym.specs.select` takes them; all of split train."""
+
+
+class PolicyConfig(Record):
+    """The small policy, under the names of `transformers.LlamaConfig`."""
+
+    vocab_size: int = Field(default=2048, ge=258)
+    """At most: merges end earlier when nothing repeats."""
+    hidden_size: int = Field(default=128, ge=8)
+    intermediate_size: int = Field(default=384, ge=8)
+    num_hidden_layers: int = Field(default=4, ge=1)
+    num_attention_heads: int = Field(default=4, ge=1)
+    max_position_embeddings: int = Field(default=1024, ge=64)
+
+
+class StageConfig(BaseModel):
+    """A training stage: fields of its own, and any field of the trainer's configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    lora: dict[str, Any] | None = None
+    """Fields of `peft.LoraConfig`; without, every weight is trained."""
+
+    @property
+    def trainer(self) -> dict[str, Any]:
+        """The fields that belong to the trainer's configuration."""
+        return dict(self.model_extra or {})
+
+
+class AdaptConfig(StageConfig):
+    """The LoRA stage: continue on the fastest verified demonstrations."""
+
+    best: int = Field(default=4, ge=1)
+    """How many per spec."""
+
+
+class EvaluateConfig(Record):
+    """How a checkpoint is evaluated."""
+
+    samples: int = Field(default=8, ge=1)
+    """Completions per spec."""
+    temperature: float = Field(default=0.8, ge=0)
+    """0 is greedy decoding."""
+    max_new_tokens: int = Field(default=400, ge=1)
+    batch_size: int = Field(default=64, ge=1)
+    specs: tuple[str, ...] = ("train", "unseen_shape", "unseen_op", "unseen_family")
+    """Names of specs, splits or users' files, as `cudagym.specs.select` takes them."""
+
+
+class RunConfig(Record):
+    """Everything a run can be told. Defaults are those of `configs/demo.yaml` where that says nothing."""
+
+    seed: int = Field(default=0, ge=0)
+    device: str = "sim:h100"
+    rewards: dict[Term, float] = {"compile": 0.1, "numeric": 0.3, "throughput": 0.6}  # noqa: RUF012
+    collect: CollectConfig = CollectConfig()
+    policy: PolicyConfig = PolicyConfig()
+    sft: StageConfig = StageConfig()
+    sft_lora: AdaptConfig = AdaptConfig(lora={})
+    grpo: StageConfig = StageConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+
+TRAINERS = {"sft": "trl.SFTConfig", "sft_lora": "trl.SFTConfig", "grpo": "trl.GRPOConfig"}
+"""The class whose fields each training section takes."""
+
+
+def load(path: Path | str) -> RunConfig:
+    """Read and check a run's configuration: a YAML file, or the name of one in BUILTIN.
+
+    Raises UsageError in one paragraph that names the file and the key for anything that is not understood, and
+    InfrastructureError when a training section cannot be checked because the training libraries are missing.
+    """
+    file = _find(Path(path))
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
+    return parse(values, str(file))
+
+
+def parse(values: Any, origin: str) -> RunConfig:
+    """The same for values already read. `origin` names them in messages."""
+    if not isinstance(values, Mapping):
+        raise UsageError(
+            f"{origin} must hold sections such as `policy:` and `sft:`, not {type(values).__name__}."
+        )
+    try:
+        config = RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(_explain(error, origin)) from None
+    checked: dict[str, StageConfig] = {}
+    for section, kind in TRAINERS.items():
+        stage: StageConfig = getattr(config, section)
+        update = arguments(kind, stage.trainer, f"section `{section}` of {origin}")
+        if stage.lora is not None:
+            update["lora"] = arguments("peft.LoraConfig", stage.lora, f"`{section}.lora` of {origin}")
+        checked[section] = stage.model_copy(update=update)
+    return config.model_copy(update=checked)
+
+
+def arguments(kind: str, values: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """`values` checked against the fields of the dataclass `kind` (`trl.SFTConfig`) and converted to their types.
+
+    YAML reads `3e-3` as text, which the conversion mends. Raises UsageError for a field the class lacks, one that
+    a run sets itself, and a value of the wrong type.
+    """
+    if not values:
+        return {}
+    hints = _field_types(kind)
+    converted = {}
+    for key, value in values.items():
+        if key not in hints:
+            known = [*hints, *StageConfig.model_fields, *AdaptConfig.model_fields]
+            raise UsageError(f"{origin} has an unknown key `{key}`: {kind} has no such field.{_near(key, known)}")
+        if key in OWNED:
+            raise UsageError(f"{origin} sets `{key}`, which a run sets itself: remove that line.")
+        try:
+            converted[key] = TypeAdapter(hints[key]).validate_python(value)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise UsageError(f"{origin}: `{key}: {value!r}` does not suit {kind}: {reason}.") from None
+    return converted
+
+
+@cache
+def _field_types(kind: str) -> dict[str, Any]:
+    """The fields of a configuration dataclass, by name, with their types."""
+    module, name = kind.split(".")
+    try:
+        hints = typing.get_type_hints(getattr(import_module(module), name))
+    except ModuleNotFoundError as error:
+        raise InfrastructureError(
+            f"training needs {error.name}, which is not installed: pip install 'cudagym[train]'."
+        ) from None
+    return {field: hint for field, hint in hints.items() if not field.startswith("_")}
+
+
+def _find(path: Path) -> Path:
+    if path.is_file():
+        return path
+    builtin = BUILTIN / f"{path}.yaml"
+    if builtin.is_file():
+        return builtin
+    names = ", ".join(sorted(each.stem for each in BUILTIN.glob("*.yaml")))
+    raise UsageError(f"there is no configuration file {path}; the ones that come with cudagym are {names}.")
+
+
+def _explain(error: ValidationError, origin: str) -> str:
+    """The first complaint of pydantic as a sentence."""
+    first = error.errors()[0]
+    *sections, key = (str(part) for part in first["loc"])
+    where = f"section `{'.'.join(sections)}` of {origin}" if sections else origin
+    if first["type"] == "extra_forbidden":
+        model: type[BaseModel] = RunConfig
+        for section in sections:
+            model = typing.cast(type[BaseModel], model.model_fields[section].annotation)
+        return f"{where} has an unknown key `{key}`.{_near(key, list(model.model_fields))}"
+    return f"{where}: `{key}` is {first['input']!r}, but {first['msg'][0].lower()}{first['msg'][1:]}."
+
+
+def _near(key: str, known: list[str]) -> str:
+    near = get_close_matches(key, sorted(set(known)), n=3)
+    return f" Did you mean {' or '.join(f'`{each}`' for each in near)}?" if near else ""
