@@ -29,9 +29,21 @@ from cudagym.specs import (
     scan,
     softmax,
 )
+from cudagym.specs.fingerprint import spec_hash
 from cudagym.specs.spec import SPLITS, KernelSpec, Split
 
-__all__ = ["FAMILIES", "SPLITS", "KernelSpec", "Split", "all_specs", "get", "load", "select", "split"]
+__all__ = [
+    "FAMILIES",
+    "SPLITS",
+    "KernelSpec",
+    "Split",
+    "all_specs",
+    "get",
+    "load",
+    "select",
+    "spec_hash",
+    "split",
+]
 
 _MODULES: tuple[ModuleType, ...] = (
     elementwise,

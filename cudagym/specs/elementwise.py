@@ -22,8 +22,8 @@ from cudagym.specs.spec import (
     tensor_out,
 )
 
-LENGTHS: tuple[Shape, ...] = tuple({"n": n} for n in (1, 37, 1000, 4099, 65537, 131072))
-"""A single element, a part of a warp, many blocks with a ragged end, and an aligned size."""
+LENGTHS: tuple[Shape, ...] = tuple({"n": n} for n in (1, 37, 1000, 4099, 16384, 65537))
+"""A single element, a part of a warp, several blocks with a ragged end, and an aligned size."""
 MIB = 1 << 20
 
 

@@ -44,9 +44,9 @@ SPECS = (
         family="norm",
         split="train",
         summary="Layer normalisation of each row: with mean m[r] = (1/cols) * sum over c of x[r][c] and "
-        "biased variance v[r] = (1/cols) * sum over c of (x[r][c] - m[r])^2, y[r][c] = (x[r][c] - m[r]) / sqrt(v[r] + eps) "
-        "* weight[c] + bias[c]. The mean may be a thousand deviations from zero, so E[x^2] - E[x]^2 is not "
-        "accurate enough for the variance.",
+        "biased variance v[r] = (1/cols) * sum over c of (x[r][c] - m[r])^2, "
+        "y[r][c] = (x[r][c] - m[r]) / sqrt(v[r] + eps) * weight[c] + bias[c]. "
+        "The mean may be a thousand deviations from zero: E[x^2] - E[x]^2 is too inaccurate for the variance.",
         formula="y[r][c] = (x[r][c] - mean(x[r])) / sqrt(var(x[r]) + eps) * weight[c] + bias[c]",
         parameters=(
             tensor_in("x", DType.F32, "rows", "cols"),

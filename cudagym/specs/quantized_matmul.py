@@ -50,8 +50,8 @@ SPECS = (
         family="quantized_matmul",
         split="unseen_family",
         summary="Product of a float32 matrix with a matrix of unsigned bytes that stand for "
-        "floats: A has the shape [M][K], B has the shape [K][N], scale has N elements, C has the shape [M][N], and "
-        "C[i][j] = sum over k of A[i][k] * (B[k][j] - 128) * scale[j], in float32.",
+        "floats: A has the shape [M][K], B has the shape [K][N], scale has N elements, C has the "
+        "shape [M][N], and C[i][j] = sum over k of A[i][k] * (B[k][j] - 128) * scale[j], in float32.",
         formula="C[i * N + j] = sum over k of A[i * K + k] * (B[k * N + j] - 128) * scale[j]",
         parameters=(
             tensor_in("A", DType.F32, "M", "K"),

@@ -134,7 +134,8 @@ class Tolerance(Record):
     Stability of Numerical Algorithms", section 4.2). `scale` is the root mean square of `want`, unless a
     function is given: like `reference` it maps inputs to outputs, and says per element (or broadcastable)
     what rounding errors are proportional to, for results that may be much smaller than what they are made of.
-    Integer outputs must be exact. `compute` names the precision an honest candidate may compute in
+    What a float loses to underflow is allowed on top. With `factor` and `growth` zero, and for integers, outputs
+    must be exact. `compute` names the precision an honest candidate may compute in
     when that is coarser than the output's own dtype.
     """
 
