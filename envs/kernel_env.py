@@ -53,7 +53,7 @@ class KernelEnv(gymnasium.Env[str, str]):
     Raises UsageError for a bad argument.
     """
 
-    metadata = {"render_modes": ["ansi"]}  # noqa: RUF012  (gymnasium declares it so)
+    metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012  (gymnasium declares it so)
 
     def __init__(
         self,
@@ -69,11 +69,13 @@ class KernelEnv(gymnasium.Env[str, str]):
             raise UsageError(f"an episode needs at least one turn, not max_turns={max_turns}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UsageError(f"render_mode must be None or 'ansi', not {render_mode!r}")
-        self.kernels = {kernel.name: kernel for kernel in select(specs or "train")}
-        self.device = device
+        self.kernels = {kernel.name: kernel for kernel in select("train" if specs is None else specs)}
+        if not self.kernels:
+            raise UsageError("an environment with no specs has nothing to ask for")
+        self.device = grader.resolve_device(device)
         self.max_turns = max_turns
         self.grading_seed = seed
-        self.weights = Weights.model_validate(weights or {})
+        self.weights = weights if isinstance(weights, Weights) else Weights.parse(weights or {})
         self.render_mode = render_mode
         self.observation_space = AnyText(OBSERVATION_CHARACTERS)
         self.action_space = AnyText()

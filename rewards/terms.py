@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from cudagym.errors import UsageError
 from cudagym.record import Record
 from cudagym.verdict import Status, Verdict
 
@@ -55,6 +56,18 @@ class Weights(Record):
         if not any(self.in_order()):
             raise ValueError("all weights are 0, so no completion would be better than another")
         return self
+
+    @classmethod
+    def parse(cls, values: Mapping[str, float]) -> Self:
+        """Weights by term, as a configuration gives them. Raises UsageError for what they cannot be."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "they"
+            raise UsageError(
+                f"{dict(values)} are no weights for the reward terms: {where}: {first['msg']}"
+            ) from None
 
     def in_order(self) -> list[float]:
         """The weights in the order of `TERMS`, as TRL's `reward_weights` wants them."""

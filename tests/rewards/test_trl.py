@@ -1,0 +1,97 @@
+"""The TRL reward functions, called as TRL calls them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import FakeGrading
+
+from cudagym.errors import UsageError
+from cudagym.rewards.terms import Weights
+from cudagym.rewards.trl import make_reward_functions
+
+COMPLETIONS = ["fast", "slow", "nonsense", "crash"]
+TERMS = [[1.0, 1.0, 0.0, None], [1.0, 1.0, 0.0, None], [0.8, 0.2, 0.0, None]]
+
+
+def call(function: Any, completions: list[Any], **extra: Any) -> list[float | None]:
+    columns = {"spec": ["gelu_fp32"] * len(completions), "split": ["train"] * len(completions)}
+    result: list[float | None] = function(
+        prompts=["p"] * len(completions),
+        completions=completions,
+        completion_ids=[[1]] * len(completions),
+        trainer_state=None,
+        environments=None,
+        **columns,
+        **extra,
+    )
+    return result
+
+
+def test_each_function_gives_its_term_and_one_grading_serves_all(grading: FakeGrading) -> None:
+    functions = make_reward_functions(device="sim:h100")
+    assert [function.__name__ for function in functions] == [
+        "compile_reward",
+        "numeric_reward",
+        "throughput_reward",
+    ]
+    assert [call(function, COMPLETIONS) for function in functions] == TERMS
+    assert len(grading.batches) == 1
+    call(functions[1], COMPLETIONS[:2])
+    assert len(grading.batches) == 2
+
+
+@pytest.mark.usefixtures("grading")
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_each_function_works_alone(index: int) -> None:
+    assert call(make_reward_functions()[index], COMPLETIONS) == TERMS[index]
+
+
+@pytest.mark.usefixtures("grading")
+def test_conversations_and_fenced_blocks_are_understood() -> None:
+    throughput = make_reward_functions()[2]
+    fenced = "Sure.\n```cuda\nfast\n```"
+    spoken: list[Any] = [
+        [{"role": "assistant", "content": fenced}],
+        [{"role": "assistant", "content": "slow"}, {"role": "tool", "content": "fast"}],
+        [{"role": "assistant", "content": None}],
+        [],
+    ]
+    assert call(throughput, spoken) == [0.8, 0.2, 0.0, 0.0]
+
+
+@pytest.mark.usefixtures("grading")
+def test_statuses_are_logged_once_per_batch() -> None:
+    metrics: list[tuple[str, float]] = []
+    columns: list[tuple[str, list[Any]]] = []
+    for function in make_reward_functions():
+        call(
+            function,
+            COMPLETIONS,
+            log_metric=lambda name, value: metrics.append((name, value)),
+            log_extra=lambda name, values: columns.append((name, values)),
+        )
+    assert dict(metrics)["status/correct"] == 0.5
+    assert dict(metrics)["status/grader_error"] == 0.25
+    assert len(metrics) == len(dict(metrics)) == 10
+    assert columns == [("status", ["correct", "correct", "build_failed", "grader_error"])]
+
+
+@pytest.mark.usefixtures("grading")
+def test_a_data_set_without_specs_is_refused() -> None:
+    with pytest.raises(UsageError, match="column `spec`"):
+        make_reward_functions()[0](completions=["fast"])
+
+
+@pytest.mark.usefixtures("grading")
+def test_the_weighted_sum_is_the_environments_reward() -> None:
+    from cudagym.envs.kernel_env import KernelEnv
+
+    weights = Weights(compile=0.2, numeric=0.5, throughput=1.0)
+    env = KernelEnv("gelu_fp32", weights=weights)
+    env.reset(seed=0)
+    terms = [call(function, ["slow"])[0] for function in make_reward_functions()]
+    assert env.step("slow")[1] == pytest.approx(
+        sum(weight * (term or 0) for weight, term in zip(weights.in_order(), terms, strict=True))
+    )
