@@ -80,6 +80,7 @@ def doctor(json: Json = False) -> int:
 def specs(
     name: Annotated[Positional[str], arg(metavar="[SPEC|FILE.py]")] = "",
     split: Split | None = None,
+    device: Device = "auto",
     json: Json = False,
 ) -> int:
     """List the kernels that can be asked for, or print what an agent is told about one.
@@ -99,9 +100,10 @@ def specs(
     if json:
         _print_json([_outline(spec) for spec in chosen])
     elif name and not name.endswith(".py"):
-        from cudagym import prompts
+        from cudagym import grader, hardware, prompts
 
-        sys.stdout.write("\n\n".join(prompts.render(spec) for spec in chosen) + "\n")
+        card = hardware.gpu(grader.resolve_device(device).removeprefix("sim:"))
+        sys.stdout.write("\n".join(prompts.render(spec, card) for spec in chosen))
     else:
         _print(report.specs_table(chosen))
     return DONE

@@ -21,12 +21,12 @@ or a completion that holds it in a fenced block.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import gymnasium
 from gymnasium.core import RenderFrame
 
-from cudagym import grader, prompts, report
+from cudagym import grader, hardware, prompts, report
 from cudagym.envs.text_space import OBSERVATION_CHARACTERS, AnyText
 from cudagym.errors import UsageError
 from cudagym.rewards.terms import TERMS, Weights, score
@@ -49,6 +49,7 @@ class KernelEnv(gymnasium.Env[str, str]):
     device: where kernels run, as in `cudagym.grade`.
     seed: the grading seed, as in `cudagym.grade`; it decides the inputs a kernel is checked on.
     weights: of the three reward terms; the default is `Weights()`.
+    prompt_style: `full`, or `compact` for small models.
 
     Raises UsageError for a bad argument.
     """
@@ -63,16 +64,23 @@ class KernelEnv(gymnasium.Env[str, str]):
         max_turns: int = 1,
         seed: int = 0,
         weights: Weights | Mapping[str, float] | None = None,
+        prompt_style: prompts.Style = "full",
         render_mode: str | None = None,
     ) -> None:
         if max_turns < 1:
             raise UsageError(f"an episode needs at least one turn, not max_turns={max_turns}")
+        if prompt_style not in get_args(prompts.Style):
+            raise UsageError(
+                f"prompt_style must be one of {', '.join(get_args(prompts.Style))}, not {prompt_style!r}"
+            )
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UsageError(f"render_mode must be None or 'ansi', not {render_mode!r}")
         self.kernels = {kernel.name: kernel for kernel in select("train" if specs is None else specs)}
         if not self.kernels:
             raise UsageError("an environment with no specs has nothing to ask for")
         self.device = grader.resolve_device(device)
+        self.card = hardware.gpu(self.device.removeprefix("sim:"))
+        self.prompt_style = prompt_style
         self.max_turns = max_turns
         self.grading_seed = seed
         self.weights = weights if isinstance(weights, Weights) else Weights.parse(weights or {})
@@ -99,7 +107,7 @@ class KernelEnv(gymnasium.Env[str, str]):
         self.kernel = self.kernels[name]
         self.turn = 0
         self.last = None
-        self._prompt = prompts.render(self.kernel, self.device)
+        self._prompt = prompts.render(self.kernel, self.card, self.prompt_style)
         return self._observation(), {"spec": name, "turn": 0}
 
     def step(self, action: str) -> Step:

@@ -141,6 +141,7 @@ def test_weights_may_be_a_mapping() -> None:
         ({"specs": []}, "no specs"),
         ({"device": "sim:nope"}, "sim:nope"),
         ({"render_mode": "human"}, "render_mode"),
+        ({"prompt_style": "long"}, "prompt_style"),
         ({"weights": {"numeric": -1}}, "numeric"),
         ({"weights": {"speed": 1}}, "speed"),
     ],
