@@ -184,7 +184,8 @@ def _boxes(
 def _alike(along: list[torch.Tensor], members: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Groups of `members` whose values on the first axis meet the same places on the others.
 
-    All are one group when at least half of the box around them is asked for. Sets of places are told apart by the sum of a random word for each; a collision only makes a larger box.
+    All are one group when at least half of the box around them is asked for. Sets of places are told apart by
+    the sum of a random word for each; a collision only makes a larger box.
     """
     values, row = torch.unique(along[0][members], return_inverse=True)
     word = torch.zeros(len(members), dtype=torch.int64)
