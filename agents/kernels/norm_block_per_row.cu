@@ -1,0 +1,31 @@
+%% from "pieces.cu" import head, block_reduce with context
+${head()}
+${block_reduce("sum")}
+__global__ void kernel(${parameters}) {
+    long long row = blockIdx.x;
+    long long base = row * ${cols};
+%% if centred
+    float mean = 0.0f;
+    for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
+        float v = ${x}[base + c];
+        mean += v;
+    }
+    mean = block_sum(mean) / ${cols};
+%% endif
+    float s = 0.0f;
+    for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
+        float v = ${load(x ~ "[base + c]")}${" - mean" if centred};
+        s += v * v;
+    }
+    s = block_sum(s);
+    float scale = ${scale};
+    for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
+        float v = ${load(x ~ "[base + c]")}${" - mean" if centred};
+        ${y}[base + c] = ${finish};
+    }
+}
+
+extern "C" void solve(${parameters}) {
+    long long blocks = ${rows};
+    kernel<<<blocks, ${block}>>>(${arguments});
+}

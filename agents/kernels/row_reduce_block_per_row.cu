@@ -1,0 +1,22 @@
+%% from "pieces.cu" import head, block_reduce, state with context
+${head()}
+${state()}
+${block_reduce(operator, type)}
+__global__ void kernel(${parameters}) {
+    long long row = blockIdx.x;
+    long long base = row * ${cols};
+    ${type} v = ${identity};
+    for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
+        ${type} w = ${value("base + c", "c")};
+        v = ${combine(operator)};
+    }
+    v = block_${operator}(v);
+    if (threadIdx.x == 0) {
+        ${y}[row] = ${finish};
+    }
+}
+
+extern "C" void solve(${parameters}) {
+    long long blocks = ${rows};
+    kernel<<<blocks, ${block}>>>(${arguments});
+}

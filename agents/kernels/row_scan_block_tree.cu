@@ -1,0 +1,23 @@
+%% from "pieces.cu" import head, block_scan with context
+${head()}
+${block_scan()}
+__global__ void kernel(${parameters}) {
+    long long row = blockIdx.x;
+    long long base = row * ${cols};
+    ${type} carry = 0;
+    for (int c0 = 0; c0 < ${cols}; c0 += ${block}) {
+        int c = c0 + threadIdx.x;
+        ${type} v = c < ${cols} ? ${x}[base + c] : 0;
+        ${type} total;
+        ${type} sum = carry + block_scan(v, &total);
+        if (c < ${cols}) {
+            ${y}[base + c] = ${"sum - v" if exclusive else "sum"};
+        }
+        carry += total;
+    }
+}
+
+extern "C" void solve(${parameters}) {
+    long long blocks = ${rows};
+    kernel<<<blocks, ${block}>>>(${arguments});
+}

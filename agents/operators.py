@@ -1,0 +1,97 @@
+"""What each registered operation computes, as CUDA C++: the only place where the teacher knows a formula.
+
+An operation is a spec's name without its dtype and variant: `softmax_fp32` and `softmax_fp32_wide` are both
+`softmax`. Expressions name the spec's own parameters.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cudagym.record import Record
+from cudagym.specs.spec import KernelSpec
+
+_NAME = re.compile(r"(?P<operation>.+?)_(?:fp\d+|bf16|[iu]\d+)(?:_|$)")
+
+
+def operation(spec: KernelSpec) -> str:
+    """`softmax` for `softmax_fp32` and `softmax_fp32_wide`; a name without a dtype is returned unchanged."""
+    match = _NAME.match(spec.name)
+    return match["operation"] if match else spec.name
+
+
+MAPS = {
+    "vector_add": "a + b",
+    "relu": "fmaxf(x, 0.0f)",
+    "gelu": "0.5f * x * (1.0f + erff(x * 0.70710678f))",
+    "silu": "x / (1.0f + expf(-x))",
+    "hardswish": "x * fminf(fmaxf(x + 3.0f, 0.0f), 6.0f) / 6.0f",
+    "axpy": "alpha * x + y",
+    "abs_diff": "a > b ? a - b : b - a",
+    "bias_relu": "fmaxf(x + bias, 0.0f)",
+    "dequantize_relu": "fmaxf((x - zero_point) * scale, 0.0f)",
+    "swiglu": "gate / (1.0f + expf(-gate)) * up",
+}
+"""One output element from the input elements at its place (floats as float, integers as int) and the scalars."""
+
+
+class Reduction(Record):
+    """`operator` combines two elements; with `index` the result is the place of the winner, not its value."""
+
+    operator: str
+    index: bool = False
+
+
+REDUCTIONS = {
+    "reduce_sum": Reduction(operator="sum"),
+    "reduce_max": Reduction(operator="max"),
+    "argmax": Reduction(operator="max", index=True),
+}
+
+SOFTMAXES = {
+    "softmax": "expf(v - m) / s",
+    "log_softmax": "v - m - logf(s)",
+}
+"""From the element v, its row's maximum m, and s, the sum of exp(v - m) along the row."""
+
+
+class Norm(Record):
+    """`finish` makes the result from v, the element (less the row's mean if `centred`), and `scale`.
+
+    Within `scale`, s is the sum of v * v along the row. `{name}` stands for column c of that input.
+    """
+
+    centred: bool
+    scale: str = "1.0f / sqrtf(s / cols + eps)"
+    finish: str
+
+
+NORMS = {
+    "layernorm": Norm(centred=True, finish="v * scale * {weight} + {bias}"),
+    "rmsnorm": Norm(centred=False, finish="v * scale * {weight}"),
+}
+
+TRANSPOSITIONS = frozenset({"transpose", "hwc_to_chw"})
+"""The last axis moves to the front: y[c][r] = x[r][c], with all the other axes taken together as r."""
+
+
+class Product(Record):
+    """`decode` turns an element `{b}` of B into a factor, `finish` the sum `{acc}` into an element of column
+    `{col}` of C.
+    """
+
+    decode: str = "{b}"
+    finish: str = "{acc}"
+
+
+PRODUCTS = {
+    "matmul": Product(),
+    "matmul_nt": Product(),
+    "dequantized_matmul": Product(decode="({b} - 128)", finish="{acc} * scale[{col}]"),
+}
+
+ATTENTIONS = {"attention": False, "causal_attention": True}
+"""Whether the query i sees the keys 0..i only."""
+
+SCANS = {"cumsum": False, "exclusive_scan": True}
+"""Whether the element itself is left out of its prefix sum."""

@@ -1,0 +1,267 @@
+"""From a spec to the variables of a kernel template: names, dtypes, index expressions, the operator.
+
+`bind(template, spec)` answers None where the skeleton does not fit the spec. Templates lie in `kernels/`: CUDA
+with `${variable}` and, on lines that start with `%%`, Jinja statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from cudagym.agents import operators
+from cudagym.specs.spec import DType, KernelSpec, Parameter
+
+Variables = dict[str, Any]
+
+_HEADERS = {DType.F16: "cuda_fp16.h", DType.BF16: "cuda_bf16.h"}
+_PACK_BYTES = 16
+"""The widest load a thread can issue (PTX ISA 8.0: `ld.global.v4.b32`)."""
+
+
+def bind(template: str, spec: KernelSpec) -> Variables | None:
+    """The variables that `kernels/<template>.cu` needs for `spec`, or None when it cannot compute it."""
+    skeleton = next(name for name in _BINDERS if template.startswith(name + "_"))
+    if len(spec.outputs) != 1 or spec.outputs[0] is not spec.arrays[-1]:
+        return None
+    found = _BINDERS[skeleton](spec)
+    if found is None or (template in _NEEDS and not _NEEDS[template](spec, found)):
+        return None
+    return {**_common(spec), **found}
+
+
+def _declare(parameters: Iterable[Parameter]) -> str:
+    return ", ".join(p.declaration for p in parameters)
+
+
+def _names(parameters: Iterable[Parameter]) -> str:
+    return ", ".join(p.name for p in parameters)
+
+
+def _common(spec: KernelSpec) -> Variables:
+    output = spec.outputs[0]
+    dtypes = dict.fromkeys(p.dtype for p in spec.parameters)
+    return {
+        "headers": [_HEADERS[dtype] for dtype in dtypes if dtype in _HEADERS],
+        "parameters": _declare(spec.parameters),
+        "arguments": _names(spec.parameters),
+        "declare": _declare,
+        "names": _names,
+        "inputs": spec.inputs,
+        "scalars": spec.scalars,
+        "output": output,
+        "x": spec.inputs[0].name,
+        "y": output.name,
+        "element": spec.inputs[0].dtype.c,
+        "load": lambda text: _load(spec.inputs[0], text),
+        "combine": {"sum": "v + w", "max": "fmaxf(v, w)"}.__getitem__,
+        "type": "float",
+    }
+
+
+def _load(parameter: Parameter, text: str) -> str:
+    """Half-precision elements need a cast where an expression mixes them with floats."""
+    return f"(float){text}" if parameter.dtype in _HEADERS else text
+
+
+def _product(axes: Iterable[str | int]) -> str:
+    """The number of elements along `axes`, in 64 bits if several are multiplied."""
+    first, *rest = map(str, axes)
+    return " * ".join([f"(long long){first}" if rest else first, *rest])
+
+
+def _rows(parameter: Parameter) -> Variables:
+    """The array as a matrix whose columns are its last axis."""
+    *outer, last = parameter.axes
+    return {"rows": _product(outer or [1]), "cols": last, "count": _product(parameter.axes)}
+
+
+def _width(parameters: Iterable[Parameter]) -> int:
+    """Elements per pack: the widest of these arrays fills one 16-byte access."""
+    return _PACK_BYTES // max(p.dtype.size for p in parameters)
+
+
+def _map(spec: KernelSpec) -> Variables | None:
+    expression = operators.MAPS.get(operators.operation(spec))
+    output = spec.outputs[0]
+    # An input is either as large as the output or one row of it.
+    if expression is None or any(p.axes not in (output.axes, output.axes[-1:]) for p in spec.inputs):
+        return None
+    whole = [p for p in spec.inputs if p.axes == output.axes]
+    sizes = {axis for p in spec.arrays for axis in p.axes}
+    extra = [p for p in spec.scalars if p.name not in sizes]
+    operands = sorted((*spec.inputs, *extra), key=spec.parameters.index)
+    index = {p.name: "{i}" if p in whole else f"{{i}} % {output.axes[-1]}" for p in spec.inputs}
+
+    def loads(place: Callable[[Parameter], str]) -> str:
+        return ", ".join(p.name if p in extra else place(p) for p in operands)
+
+    return {
+        **_rows(output),
+        "expression": expression,
+        "type": "float" if output.dtype.is_float else "int",
+        "op_parameters": ", ".join(f"{_held(p)} {p.name}" for p in operands),
+        "packable": whole,
+        "width": _width(spec.arrays),
+        "loads": lambda i: loads(lambda p: f"{p.name}[{index[p.name].format(i=i)}]"),
+        "pack_loads": lambda k: loads(lambda p: f"p{p.name}.e[{k}]"),
+        "row_loads": lambda c: loads(lambda p: f"{p.name}[{f'base + {c}' if p in whole else c}]"),
+    }
+
+
+def _held(parameter: Parameter) -> str:
+    """The type in which an operand is computed with."""
+    return "float" if parameter.dtype.is_float else "int"
+
+
+def _reduction(spec: KernelSpec) -> Variables | None:
+    reduction = operators.REDUCTIONS.get(operators.operation(spec))
+    if reduction is None or len(spec.inputs) != 1 or not spec.inputs[0].dtype.is_float:
+        return None
+    x = spec.inputs[0]
+    variables = {
+        **_rows(x),
+        "operator": reduction.operator,
+        "keyed": reduction.index,
+        "identity": {"sum": "0.0f", "max": "-INFINITY"}[reduction.operator],
+        "finish": "v",
+        "width": _width([x]),
+        "value": lambda i, place=None: f"{x.name}[{i}]",
+        "pack_value": lambda k, place=None: f"p{x.name}.e[{k}]",
+    }
+    if reduction.index:
+        variables |= {
+            "type": "unsigned long long",
+            "identity": "0",
+            "finish": "~(unsigned)v",
+            "combine": {"max": "max(v, w)"}.__getitem__,
+            "value": lambda i, place: f"key({x.name}[{i}], {place})",
+            "pack_value": lambda k, place: f"key(p{x.name}.e[{k}], {place})",
+        }
+    return variables
+
+
+def _reduce(spec: KernelSpec) -> Variables | None:
+    return _reduction(spec) if spec.outputs[0].axes == (1,) else None
+
+
+def _row_reduce(spec: KernelSpec) -> Variables | None:
+    return _reduction(spec) if spec.outputs[0].axes == spec.inputs[0].axes[:-1] else None
+
+
+def _softmax(spec: KernelSpec) -> Variables | None:
+    finish = operators.SOFTMAXES.get(operators.operation(spec))
+    if finish is None or [p.axes for p in spec.inputs] != [spec.outputs[0].axes]:
+        return None
+    return {**_rows(spec.outputs[0]), "finish": finish}
+
+
+def _norm(spec: KernelSpec) -> Variables | None:
+    norm = operators.NORMS.get(operators.operation(spec))
+    if norm is None or spec.inputs[0].axes != spec.outputs[0].axes:
+        return None
+    columns = {p.name: _load(p, f"{p.name}[c]") for p in spec.inputs[1:]}
+    return {
+        **_rows(spec.outputs[0]),
+        "centred": norm.centred,
+        "scale": norm.scale,
+        "finish": norm.finish.format_map(columns),
+    }
+
+
+def _permutation(spec: KernelSpec) -> Variables | None:
+    x, y = spec.inputs[0], spec.outputs[0]
+    known = operators.operation(spec) in operators.TRANSPOSITIONS
+    return _rows(x) if known and y.axes == (x.axes[-1], *x.axes[:-1]) else None
+
+
+def _matmul(spec: KernelSpec) -> Variables | None:
+    product = operators.PRODUCTS.get(operators.operation(spec))
+    if product is None or len(spec.inputs) < 2:
+        return None
+    a, b, y = spec.inputs[0], spec.inputs[1], spec.outputs[0]
+    (m, k), (_, n) = a.axes, y.axes
+    transposed = b.axes == (n, k)
+    exact = not y.dtype.is_float
+
+    def a_at(row: str, inner: str) -> str:
+        return _load(a, f"{a.name}[{row} * {k} + {inner.strip('()')}]")
+
+    def b_at(inner: str, col: str) -> str:
+        place = f"{col} * {k} + {inner.strip('()')}" if transposed else f"{inner} * {n} + {col.strip('()')}"
+        return product.decode.format(b=_load(b, f"{b.name}[{place}]"))
+
+    def store(row: str, col: str, acc: str) -> str:
+        bare = col.strip("()")
+        return f"{y.name}[{row} * {n} + {bare}] = {product.finish.format(acc=acc, col=bare)};"
+
+    return {
+        "M": m,
+        "N": n,
+        "K": k,
+        "transposed": transposed,
+        "type": "int" if exact else "float",
+        "zero": "0" if exact else "0.0f",
+        "a_at": a_at,
+        "b_at": b_at,
+        "store": store,
+    }
+
+
+def _attention(spec: KernelSpec) -> Variables | None:
+    causal = operators.ATTENTIONS.get(operators.operation(spec))
+    names = [p.name for p in spec.parameters]
+    if causal is None or names != ["q", "k", "v", "out", "heads", "seq", "dim"]:
+        return None
+    return {"causal": causal}
+
+
+def _scan(spec: KernelSpec) -> Variables | None:
+    exclusive = operators.SCANS.get(operators.operation(spec))
+    if exclusive is None or len(spec.inputs) != 1:
+        return None
+    held = {DType.I64: "long long", DType.I32: "int"}.get(spec.outputs[0].dtype, "float")
+    return {**_rows(spec.outputs[0]), "exclusive": exclusive, "type": held}
+
+
+def _whole_scan(spec: KernelSpec) -> Variables | None:
+    return _scan(spec) if len(spec.outputs[0].axes) == 1 else None
+
+
+def _row_scan(spec: KernelSpec) -> Variables | None:
+    return _scan(spec) if len(spec.outputs[0].axes) > 1 else None
+
+
+_BINDERS: Mapping[str, Callable[[KernelSpec], Variables | None]] = {
+    "map": _map,
+    "reduce": _reduce,
+    "row_reduce": _row_reduce,
+    "softmax": _softmax,
+    "norm": _norm,
+    "permutation": _permutation,
+    "matmul": _matmul,
+    "attention": _attention,
+    "scan": _whole_scan,
+    "row_scan": _row_scan,
+}
+
+
+def _broadcasts(spec: KernelSpec) -> bool:
+    return any(p.axes != spec.outputs[0].axes for p in spec.inputs)
+
+
+def _adds_floats(spec: KernelSpec, found: Variables) -> bool:
+    return spec.outputs[0].dtype is DType.F32 and found["operator"] == "sum"
+
+
+_NEEDS: Mapping[str, Callable[[KernelSpec, Variables], bool]] = {
+    "map_grid_stride": lambda spec, _: not _broadcasts(spec),
+    "map_packed": lambda spec, _: not _broadcasts(spec),
+    "map_block_per_row": lambda spec, _: len(spec.outputs[0].axes) > 1,
+    "map_packed_row": lambda spec, _: len(spec.outputs[0].axes) > 1,
+    "reduce_atomic_per_thread": _adds_floats,
+    "reduce_shuffle_atomic": _adds_floats,
+    "reduce_packed_shuffle": _adds_floats,
+    "matmul_dot4_tile": lambda spec, _: {p.dtype for p in spec.inputs} == {DType.I8},
+}
+"""What a template asks beyond what its skeleton does."""
