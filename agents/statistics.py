@@ -12,18 +12,11 @@ from statistics import NormalDist
 
 import numpy as np
 
-from cudagym.record import Record
+from cudagym.report import Estimate
 
 CONFIDENCE = 0.95
+"""How often an interval is meant to hold the true value."""
 RESAMPLES = 10_000
-
-
-class Estimate(Record):
-    """A value, and the interval that holds the true one with probability `CONFIDENCE`."""
-
-    value: float
-    low: float
-    high: float
 
 
 def wilson(successes: int, trials: int) -> Estimate:
@@ -31,12 +24,12 @@ def wilson(successes: int, trials: int) -> Estimate:
     if not 0 <= successes <= trials:
         raise ValueError(f"{successes} successes out of {trials} trials")
     if trials == 0:
-        return Estimate(value=0.0, low=0.0, high=1.0)
+        return Estimate(mean=0.0, low=0.0, high=1.0)
     z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return Estimate(value=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
+    return Estimate(mean=share, low=max(0.0, centre - half), high=min(1.0, centre + half))
 
 
 def bootstrap_mean(values: Sequence[float], *, seed: int = 0) -> Estimate:
@@ -47,7 +40,7 @@ def bootstrap_mean(values: Sequence[float], *, seed: int = 0) -> Estimate:
     generator = np.random.default_rng(seed)
     picks = generator.integers(0, sample.size, size=(RESAMPLES, sample.size))
     low, high = np.quantile(sample[picks].mean(axis=1), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Estimate(value=float(sample.mean()), low=float(low), high=float(high))
+    return Estimate(mean=float(sample.mean()), low=float(low), high=float(high))
 
 
 def paired_bootstrap(before: Sequence[float], after: Sequence[float], *, seed: int = 0) -> Estimate:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -128,10 +128,10 @@ TRAINERS = {"sft": "trl.SFTConfig", "sft_lora": "trl.SFTConfig", "grpo": "trl.GR
 """The class whose fields each training section takes."""
 
 
-def load(path: Path | str) -> RunConfig:
+def load(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
     """Read and check a run's configuration: a YAML file, or the name of one in BUILTIN.
 
-    Raises UsageError in one paragraph that names the file and the key for anything that is not understood, and
+    Each override is a `key=value` that wins over the file: `grpo.max_steps=10`. Values are read as YAML. Raises UsageError in one paragraph that names the file and the key for anything that is not understood, and
     InfrastructureError when a training section cannot be checked because the training libraries are missing.
     """
     file = _find(Path(path))
@@ -139,7 +139,29 @@ def load(path: Path | str) -> RunConfig:
         values = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not valid YAML: {' '.join(str(error).split())}") from None
-    return parse(values, str(file))
+    if not overrides:
+        return parse(values, str(file))
+    if isinstance(values, dict):
+        for text in overrides:
+            _override(values, text)
+    return parse(values, f"{file} with {' '.join(overrides)}")
+
+
+def _override(values: dict[str, Any], text: str) -> None:
+    """Apply one `section.key=value`, in place. Raises UsageError for anything else."""
+    path, equals, value = text.partition("=")
+    *sections, key = path.split(".")
+    if not equals or not all((*sections, key)):
+        raise UsageError(f"{text!r} sets nothing: write key=value, for example grpo.max_steps=10")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise UsageError(f"{text!r}: {section} is no section, its value is {inner!r}")
+        values = inner
+    try:
+        values[key] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UsageError(f"{text!r}: {value!r} is not valid YAML") from None
 
 
 def parse(values: Any, origin: str) -> RunConfig:
