@@ -10,7 +10,8 @@ import re
 from typing import Literal
 
 from cudagym.hardware import GPU
-from cudagym.record import Shape
+from cudagym.record import shape_text
+from cudagym.roofline import least_time_us, math_mode
 from cudagym.specs.compare import relative_bound
 from cudagym.specs.spec import DType, KernelSpec, Parameter
 
@@ -55,13 +56,13 @@ Target
 {gpu.title} ({gpu.arch}): {gpu.sms} SMs at {gpu.boost_mhz:g} MHz, {gpu.dram_gb_s:g} GB/s of device memory
 bandwidth, {l2} MiB of L2 cache. Per SM: {gpu.max_warps_per_sm} warps, {gpu.max_blocks_per_sm} blocks, \
 {gpu.registers_per_sm} registers, {shared_per_sm} KiB of shared memory.
-Per block: {gpu.max_threads_per_block} threads, 48 KiB of shared memory, up to {shared_per_block} KiB when opted in.
+Per block: {gpu.max_threads_per_block} threads, 48 KiB of shared memory ({shared_per_block} KiB when opted in).
 Dense peaks in TFLOP/s: {peaks}.
 
 Score
 0.1 when the source compiles, 0.3 more when every check passes, and 0.6 times the fraction of peak: the least
-possible time over the kernel's. At the timed shape the least possible time is {least_us:.1f} us: {moved:.1f} MB to move
-and {gflop:.3g} GFLOP to compute ({math} peak).
+possible time over the kernel's. At the timed shape the least possible time is {least_us:.1f} us:
+{moved:.1f} MB to move and {gflop:.3g} GFLOP to compute ({math} peak).
 
 Answer
 Give one complete CUDA C++ translation unit in one fenced block that starts with ```cuda. It defines solve and
@@ -99,30 +100,29 @@ def _compact(spec: KernelSpec, gpu: GPU) -> str:
         f"{spec.name} on {gpu.name}",
         spec.formula or spec.summary.partition(". ")[0],
         spec.signature,
-        f"{_range(spec)}; timed {_text(spec.timing_shape)}",
+        f"{_range(spec)}; timed {shape_text(spec.timing_shape)}",
     )
     return "\n".join(lines) + "\n"
 
 
 def _full(spec: KernelSpec, gpu: GPU) -> str:
     moved, flops = spec.least_bytes(spec.timing_shape), spec.flops(spec.timing_shape)
-    math = spec.math if spec.math in gpu.peak_tflops else "fp32"
     return _FULL.format(
         spec=spec,
         gpu=gpu,
         parameters="\n".join(f"- {_parameter(p)}" for p in spec.parameters),
-        checked="; ".join(_text(shape) for shape in spec.check_shapes),
-        timed=_text(spec.timing_shape),
+        checked="; ".join(shape_text(shape) for shape in spec.check_shapes),
+        timed=shape_text(spec.timing_shape),
         accuracy=_accuracy(spec),
         distributions=", ".join(d.name for d in spec.distributions),
         l2=gpu.l2_bytes >> 20,
         shared_per_sm=gpu.shared_bytes_per_sm >> 10,
         shared_per_block=gpu.shared_bytes_per_block >> 10,
         peaks=", ".join(f"{name} {rate:g}" for name, rate in gpu.peak_tflops.items()),
-        least_us=max(moved / gpu.bandwidth, flops / gpu.peak_flops(math)) * 1e6,
+        least_us=least_time_us(spec, spec.timing_shape, gpu),
         moved=moved / 1e6,
         gflop=flops / 1e9,
-        math=math,
+        math=math_mode(spec, gpu),
     )
 
 
@@ -146,10 +146,6 @@ def _accuracy(spec: KernelSpec) -> str:
         f"Its error may be {allowed}{growing} times its size\n"
         "plus that of the terms it is made of. A NaN or an infinity where none belongs is wrong."
     )
-
-
-def _text(shape: Shape) -> str:
-    return ", ".join(f"{name}={value:.9g}" for name, value in shape.items())
 
 
 def _range(spec: KernelSpec) -> str:

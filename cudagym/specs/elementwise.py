@@ -41,7 +41,7 @@ def unary(
     split: Split = "train",
     dtype: DType = DType.F32,
     flops: float = 8.0,
-    factor: float = 8.0,
+    factor: float = 16.0,
     distributions: tuple[Distribution, ...] = (NORMAL, SATURATING),
 ) -> KernelSpec:
     """`y[i] = f(x[i])`. Errors are taken relative to |x| as well, since tails of activations cancel."""
@@ -146,7 +146,7 @@ SPECS = (
         flops=lambda s: 2 * s["n"],
         independent=("n",),
         tolerance=Tolerance(
-            factor=2, growth=0, scale=lambda t, s: {"y": abs(s["alpha"]) * t["x"].abs() + t["y"].abs()}
+            factor=4, growth=0, scale=lambda t, s: {"y": abs(s["alpha"]) * t["x"].abs() + t["y"].abs()}
         ),
         distributions=(UNIFORM, WIDE),
     ),

@@ -82,7 +82,7 @@ SPECS = (
         flops=lambda s: 9 * s["n"],
         independent=("n",),
         tolerance=Tolerance(
-            factor=3, growth=0, scale=lambda t, s: {"out": 2**-14 * t["gate"].abs() * t["up"].abs()}
+            factor=6, growth=0, scale=lambda t, s: {"out": 2**-14 * t["gate"].abs() * t["up"].abs()}
         ),
         distributions=(NORMAL, SATURATING),
     ),

@@ -29,7 +29,6 @@ SPECS = (
         independent=("rows",),
         tolerance=Tolerance(
             length=lambda s: s["cols"],
-            growth=1,
             scale=lambda t, s: {"y": t["x"].square().cumsum(dim=1).sqrt()},
         ),
         distributions=(NORMAL, POSITIVE),
