@@ -28,7 +28,8 @@ from cudagym.errors import (
     GraderError,
     InfrastructureError,
 )
-from cudagym.record import Record, Shape
+from cudagym.record import Record, Shape, shape_text
+from cudagym.roofline import impossible_time_us, least_time_us
 from cudagym.specs.compare import compare, reference_at
 from cudagym.specs.inputs import make_inputs, timing_shape_near
 from cudagym.specs.spec import Distribution, KernelSpec, Parameter, Tensors
@@ -105,7 +106,7 @@ class _Examination:
                     programs[number] = self.builder.record(build, self.spec, shape, self.device.gpu)
             program = programs[number]
             if not program.plan.launches:
-                return _Finding(status="wrong", message=f"solve launched no kernel at {_text(shape)}.")
+                return _Finding(status="wrong", message=f"solve launched no kernel at {shape_text(shape)}.")
             self.checked_kernels |= {launch.kernel for launch in program.plan.launches}
             if finding := self._check_once(program, distribution, fully):
                 return finding
@@ -158,16 +159,17 @@ class _Examination:
             status = "timed_out"
         elif first.kind == "input_modified":
             status = "wrong"
-        return _Finding(status=status, message=f"{first.message} (at {_text(shape)})", faults=run.faults)
+        return _Finding(status=status, message=f"{first.message} (at {shape_text(shape)})", faults=run.faults)
 
     def _wrong(self, workspace: Workspace, parameter: Parameter, mismatch: Mismatch, *, whole: bool) -> _Finding:
         """`whole` says that every block ran, so that what holds poison was not written."""
         where = f"{mismatch.output}[{', '.join(map(str, mismatch.index))}]"
-        at = f"at {_text(mismatch.shape)} with {mismatch.distribution} inputs"
+        at = f"at {shape_text(mismatch.shape)} with {mismatch.distribution} inputs"
         untouched = int(workspace.untouched(parameter).sum()) if whole else 0
         if untouched:
             message = (
-                f"{untouched} of {parameter.elements(mismatch.shape)} elements of {mismatch.output} were never written {at}; the first"
+                f"{untouched} of {parameter.elements(mismatch.shape)} elements of {mismatch.output} were never"
+                f" written {at}; the first"
                 f" wrong one is {where}, expected {_number(mismatch.want)}."
             )
         else:
@@ -223,8 +225,8 @@ class _Examination:
                 if share < COVERAGE * parameter.elements(workspace.shape):
                     return _Finding(
                         status="wrong",
-                        message=f"at {_text(workspace.shape)} the blocks of {run.launches[0].kernel} write too"
-                        f" little of {parameter.name} to fill it.",
+                        message=f"the blocks of {run.launches[0].kernel} write too little of {parameter.name} to"
+                        f" fill it at {shape_text(workspace.shape)}.",
                     )
             mismatch = compare(
                 self.spec,
@@ -242,7 +244,8 @@ class _Examination:
                 first = int(untouched.nonzero()[0])
                 return _Finding(
                     status="wrong",
-                    message=f"at {_text(workspace.shape)} element {first} of {parameter.name} was never written.",
+                    message=f"element {first} of {parameter.name} was never written at"
+                    f" {shape_text(workspace.shape)}.",
                 )
         return ""
 
@@ -254,25 +257,22 @@ class _Examination:
         generator = torch.Generator().manual_seed(self._derived_seed(f"windows {parameter.name}", shape))
         starts = torch.randint(0, count - WINDOW + 1, (COMPARED_WINDOWS,), generator=generator)
         starts[0], starts[1] = 0, count - WINDOW
-        return (starts[:, None] + torch.arange(WINDOW)).flatten().unique()
+        return torch.unique(starts[:, None] + torch.arange(WINDOW), sorted=True)
 
     def _correct(self, shape: Shape, timed: Time, doubt: str) -> Verdict:
         spec, gpu = self.spec, self.device.gpu
-        math = spec.math if spec.math in gpu.peak_tflops else "fp32"
-        least_bytes, flops = spec.least_bytes(shape), spec.flops(shape)
-        least_us = max(least_bytes / gpu.bandwidth, flops / gpu.peak_flops(math)) * 1e6
-        impossible_us = max(least_bytes / gpu.l2_bandwidth, flops / gpu.fastest_flops) * 1e6
+        least_us, impossible_us = least_time_us(spec, shape, gpu), impossible_time_us(spec, shape, gpu)
         if timed.time_us < impossible_us:
             return self._conclude(
                 "suspect",
-                f"{timed.time_us:.2f} us at {_text(shape)} is faster than {gpu.title} can move or compute what"
-                f" the specification needs ({impossible_us:.2f} us): a flaw of the grader, or a cheat.",
+                f"{timed.time_us:.2f} us at {shape_text(shape)} is faster than {gpu.title} can move or compute"
+                f" what the specification needs ({impossible_us:.2f} us): a flaw of the grader, or a cheat.",
                 owner="grader",
             )
         fraction = 0.0 if doubt else min(1.0, least_us / timed.time_us)
         diagnostics = _diagnostics(timed, doubt)
         message = (
-            f"Correct. {timed.time_us:.1f} us ({timed.kind}) on {self.device.name} at {_text(shape)}:"
+            f"Correct. {timed.time_us:.1f} us ({timed.kind}) on {self.device.name} at {shape_text(shape)}:"
             f" {fraction:.1%} of peak (at best {least_us:.1f} us)."
         )
         if diagnostics:
@@ -341,12 +341,6 @@ def _wide(tensors: Tensors) -> dict[str, torch.Tensor]:
 
 def _fills(program: Program) -> bool:
     return any(isinstance(step, Fill) for step in program.plan.steps)
-
-
-def _text(shape: Shape) -> str:
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in shape.items()
-    )
 
 
 def _number(value: float | int | str) -> str:

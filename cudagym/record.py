@@ -23,3 +23,10 @@ class Record(BaseModel):
         ser_json_bytes="base64",
         val_json_bytes="base64",
     )
+
+
+def shape_text(shape: Shape) -> str:
+    """`rows=7, cols=33, eps=1e-05`."""
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in shape.items()
+    )

@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cudagym.record import Record, Shape
+from cudagym.record import Record, shape_text
 from cudagym.verdict import Status, Verdict
 
 if TYPE_CHECKING:
@@ -141,13 +141,6 @@ def doctor_table(found: Mapping[str, Any]) -> RenderableType:
 
 def _yes_no(value: bool | str) -> str:
     return value if isinstance(value, str) else "yes" if value else "no"
-
-
-def shape_text(shape: Shape) -> str:
-    """`rows=7, cols=33, eps=1e-05`."""
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in shape.items()
-    )
 
 
 def _of_peak(verdict: Verdict) -> str:

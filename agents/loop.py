@@ -1,0 +1,229 @@
+"""The loop: teacher, demonstrations, SFT, GRPO, held-out evaluation, in one run folder.
+
+Every stage leaves what it made in the folder and is skipped when that is already there, so a run that was
+interrupted goes on where it stopped. `cudagym demo` runs all stages; `sft`, `grpo`, `evaluate` run up to theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from cudagym import report, specs
+from cudagym.agents import demonstrations, grpo, policy, sft
+from cudagym.agents.collect import collect
+from cudagym.agents.evaluate import Evaluation, compare, evaluate
+from cudagym.config import RunConfig
+from cudagym.errors import UsageError
+from cudagym.grader import Progress as Report
+from cudagym.grader import resolve_device
+from cudagym.hardware import gpu
+from cudagym.report import Estimate
+from cudagym.rewards.terms import Weights
+from cudagym.rewards.trl import make_reward_functions
+from cudagym.rollouts import read
+from cudagym.runs import RunFolder, write_atomic, write_json
+from cudagym.specs.spec import KernelSpec
+
+POLICIES = ("base", "sft", "grpo")
+"""The checkpoints an evaluation compares, in the order they are made."""
+
+
+class Loop:
+    """The stages of one run. Each does what it needs of the stages before it."""
+
+    def __init__(self, run: RunFolder, config: RunConfig, console: Console | None = None) -> None:
+        self.run, self.config = run, config
+        self.console = console or Console(stderr=True, highlight=False)
+        self.device = resolve_device(config.device)
+        self.gpu = gpu(self.device.removeprefix("sim:"))
+        self.weights = Weights(**config.rewards)
+
+    def collect(self) -> list[demonstrations.Demonstration]:
+        """The teacher's verified demonstrations for the train specs, graded and logged as rollouts."""
+        kernels = specs.select(self.config.collect.specs)
+        for kernel in kernels:
+            demonstrations.check_trainable(kernel.name, kernel.split)
+        with (
+            self.run.open_rollouts() as log,
+            self._progress("collect", "grading the teacher's kernels") as report_,
+        ):
+            collect(
+                kernels,
+                log,
+                variants=self.config.collect.variants,
+                device=self.device,
+                seed=self.config.seed,
+                weights=self.weights,
+                progress=report_,
+            )
+        rollouts = [rollout for rollout in read(self.run.rollouts) if rollout.key.startswith("scripted/")]
+        found = demonstrations.verified(rollouts)
+        self._say("collect", f"{len(found)} of {len(rollouts)} demonstrations are correct")
+        return found
+
+    def base(self) -> Path:
+        """A policy that knows its vocabulary and nothing else."""
+        folder = self.run.checkpoints / "base"
+        if not (folder / "config.json").exists():
+            rows = demonstrations.rows(self.collect(), self.gpu)
+            texts = [row["prompt"] + row["completion"] for row in rows]
+            policy.create(self.config.policy, texts, seed=self.config.seed).save(folder)
+        return folder
+
+    def sft(self) -> Path:
+        """The policy after both supervised stages: every weight on all demonstrations, LoRA on the fastest."""
+        known = self.collect()
+        config, seed = self.config, self.config.seed
+        with self._timed("sft"):
+            pretrained = sft.pretrain(
+                self.base(),
+                demonstrations.rows(known, self.gpu),
+                config.sft,
+                self.run.checkpoints / "pretrained",
+                seed=seed,
+            )
+            best = demonstrations.fastest(known, config.sft_lora.best)
+            return sft.adapt(
+                pretrained,
+                demonstrations.rows(best, self.gpu),
+                config.sft_lora,
+                self.run.checkpoints / "sft",
+                seed=seed,
+            )
+
+    def grpo(self) -> Path:
+        """The policy after GRPO on the environment's own reward."""
+        start = self.sft()
+        names = [kernel.name for kernel in specs.select(self.config.collect.specs)]
+        functions = make_reward_functions(device=self.device, seed=self.config.seed)
+        with self._timed("grpo"):
+            return grpo.refine(
+                start,
+                demonstrations.prompt_rows(names, self.gpu),
+                list(zip(functions, self.weights.in_order(), strict=True)),
+                self.config.grpo,
+                self.run.checkpoints / "grpo",
+                seed=self.config.seed,
+            )
+
+    def evaluate(self, checkpoint: Path, name: str) -> Evaluation:
+        """Samples of a checkpoint on the evaluation's specs, graded. `name` is what the table calls it."""
+        kept = self.run.path / "evaluations" / f"{name}.json"
+        if kept.exists():
+            return Evaluation.model_validate_json(kept.read_text(encoding="utf-8"))
+        demonstrated = [rollout.source for rollout in self._rollouts() if rollout.key.startswith("scripted/")]
+        with self.run.open_rollouts() as log, self._progress(f"evaluate {name}", "grading samples") as report_:
+            evaluation = evaluate(
+                checkpoint,
+                self._evaluated(),
+                self.config.evaluate,
+                name=name,
+                device=self.device,
+                seed=self.config.seed,
+                weights=self.weights,
+                log=log,
+                demonstrated=demonstrated,
+                progress=report_,
+            )
+        kept.parent.mkdir(exist_ok=True)
+        write_json(kept, evaluation.model_dump(mode="json"))
+        return evaluation
+
+    def demo(self) -> str:
+        """All stages. Returns the table that is also left in `table.txt`."""
+        checkpoints = dict(zip(POLICIES, (self.base(), self.sft(), self.grpo()), strict=True))
+        evaluations = {name: self.evaluate(folder, name) for name, folder in checkpoints.items()}
+        text = self._summary(evaluations)
+        write_atomic(self.run.path / "table.txt", text + "\n")
+        return text
+
+    def _summary(self, evaluations: dict[str, Evaluation]) -> str:
+        gain = compare(evaluations["sft"], evaluations["grpo"])
+        trained = _only_split(evaluations, "train")
+        gain_trained = compare(trained["sft"], trained["grpo"])
+        write_json(
+            self.run.metrics,
+            {
+                "rows": {
+                    name: [row.model_dump(mode="json") for row in e.rows] for name, e in evaluations.items()
+                },
+                "grpo_less_sft": {"all": gain.model_dump(), "train": gain_trained.model_dump()},
+                "demonstrated": {name: e.demonstrated.model_dump() for name, e in evaluations.items()},
+                "unique_correct": {name: e.unique_correct for name, e in evaluations.items()},
+                "ungraded": {name: e.ungraded for name, e in evaluations.items()},
+            },
+        )
+        rows = [row for name in POLICIES for row in evaluations[name].rows]
+        lines = [
+            report.to_text(report.scores_table(rows), width=160),
+            f"GRPO's mean reward less SFT's, same specs and samples: {_interval(gain)} over all splits,"
+            f" {_interval(gain_trained)} on train",
+        ]
+        lines += [
+            f"{name}: {_percent(e.demonstrated)} of completions repeat a demonstration;"
+            f" {e.unique_correct} different correct sources; {e.ungraded} ungraded"
+            for name, e in evaluations.items()
+        ]
+        return "\n".join(lines)
+
+    def _evaluated(self) -> tuple[KernelSpec, ...]:
+        return specs.select(self.config.evaluate.specs)
+
+    def _rollouts(self) -> Iterator[Any]:
+        return read(self.run.rollouts) if self.run.rollouts.exists() else iter(())
+
+    def _say(self, stage: str, text: str) -> None:
+        self.console.print(f"[bold]{stage}[/bold]  {text}")
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self._say(stage, f"done in {time.monotonic() - start:.0f} s")
+
+    @contextmanager
+    def _progress(self, stage: str, text: str) -> Iterator[Report]:
+        """A bar with what is done, what is wanted and the time left."""
+        columns = (
+            TextColumn(f"[bold]{stage}[/bold]  {text}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console) as bar:
+            task = bar.add_task(stage, total=None)
+            yield lambda reached, wanted: bar.update(task, completed=reached, total=wanted)
+
+
+def _only_split(evaluations: dict[str, Evaluation], split: str) -> dict[str, Evaluation]:
+    """The evaluations with the attempts of one split. Raises UsageError when one has none."""
+    chosen = {}
+    for name, evaluation in evaluations.items():
+        attempts = tuple(attempt for attempt in evaluation.attempts if attempt.split == split)
+        if not attempts:
+            raise UsageError(f"the evaluation of {name} has no attempt on split {split}")
+        chosen[name] = evaluation.model_copy(update={"attempts": attempts})
+    return chosen
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{estimate.mean:.0%} [{estimate.low:.0%}, {estimate.high:.0%}]"

@@ -1,0 +1,44 @@
+"""From a graded completion to the rollout that is kept of it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from cudagym import prompts
+from cudagym.rewards.terms import Weights, score
+from cudagym.rollouts import Message, Rollout
+from cudagym.runs import versions
+from cudagym.specs.spec import KernelSpec
+from cudagym.verdict import Verdict
+
+_versions = cache(versions)
+
+
+def make_rollout(
+    key: str,
+    spec: KernelSpec,
+    prompt: str,
+    completion: str,
+    verdict: Verdict,
+    *,
+    weights: Weights | None = None,
+    seed: int = 0,
+) -> Rollout:
+    """The rollout of one single-turn attempt. `key` is `<agent>/<spec>/<attempt>`."""
+    weights = weights or Weights()
+    reward = score(verdict, weights)
+    return Rollout(
+        key=key,
+        agent=key.partition("/")[0],
+        spec=spec.name,
+        split=spec.split,
+        messages=(Message(role="user", content=prompt),),
+        completion=completion,
+        source=prompts.extract_source(completion),
+        verdict=verdict,
+        reward=reward.total if reward else None,
+        rewards=reward.terms.model_dump() if reward else {},
+        weights=weights.model_dump(),
+        seeds={"run": seed},
+        versions=_versions(),
+    )
