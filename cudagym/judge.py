@@ -257,7 +257,8 @@ class _Examination:
         generator = torch.Generator().manual_seed(self._derived_seed(f"windows {parameter.name}", shape))
         starts = torch.randint(0, count - WINDOW + 1, (COMPARED_WINDOWS,), generator=generator)
         starts[0], starts[1] = 0, count - WINDOW
-        return torch.unique(starts[:, None] + torch.arange(WINDOW), sorted=True)
+        windows: torch.Tensor = torch.unique(starts[:, None] + torch.arange(WINDOW))
+        return windows
 
     def _correct(self, shape: Shape, timed: Time, doubt: str) -> Verdict:
         spec, gpu = self.spec, self.device.gpu
