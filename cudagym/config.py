@@ -131,7 +131,8 @@ TRAINERS = {"sft": "trl.SFTConfig", "sft_lora": "trl.SFTConfig", "grpo": "trl.GR
 def load(path: Path | str, overrides: Sequence[str] = ()) -> RunConfig:
     """Read and check a run's configuration: a YAML file, or the name of one in BUILTIN.
 
-    Each override is a `key=value` that wins over the file: `grpo.max_steps=10`. Values are read as YAML. Raises UsageError in one paragraph that names the file and the key for anything that is not understood, and
+    Each override is a `key=value` that wins over the file, `grpo.max_steps=10`, its value read as YAML.
+    Raises UsageError in one paragraph that names the file and the key for anything that is not understood, and
     InfrastructureError when a training section cannot be checked because the training libraries are missing.
     """
     file = _find(Path(path))
