@@ -14,18 +14,20 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import tyro
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, UseAppendAction, arg
 
 from cudagym.errors import CudagymError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from cudagym.agents.loop import Loop
     from cudagym.specs.spec import KernelSpec
 
 DONE, BAD_ARGUMENTS, GRADER_FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
@@ -135,6 +137,109 @@ def grade(spec: str, source: Path, device: Device = "auto", seed: int = 0, json:
     else:
         _print(report.verdict_table(verdict, reward.total if reward else None))
     return DONE if verdict.is_valid else GRADER_FAILED
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What every command that trains or evaluates takes."""
+
+    config: str = "demo"
+    """A YAML file, or the name of a configuration that comes with cudagym."""
+    set: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KEY=VALUE")] = ()
+    """A setting that wins over the file, as often as needed: --set grpo.max_steps=10 --set seed=3"""
+    name: Annotated[str | None, arg(metavar="NAME")] = None
+    """The run's id; the same name and settings continue a run. Without: the configuration's name, or for
+    `evaluate` a new one."""
+    runs: Path = Path("runs")
+    """The folder of all runs."""
+    json: Json = False
+
+    def open(self, name: str | None) -> Loop:
+        """The stages of the run `self.name`, else `name`, else a new one.
+
+        Raises UsageError for what is wrong with the configuration or the folder.
+        """
+        from cudagym import config
+
+        config.prepare_environment()  # before anything imports torch
+        settings = config.load(self.config, self.set)
+        from cudagym.agents.loop import Loop
+        from cudagym.runs import RunFolder
+
+        values, seeds = settings.model_dump(mode="json"), {"run": settings.seed}
+        return Loop(RunFolder.open_or_create(self.runs, self.name or name, config=values, seeds=seeds), settings)
+
+    @property
+    def stem(self) -> str:
+        return Path(self.config).stem
+
+
+Run = Annotated[RunOptions, OmitArgPrefixes]
+
+
+@app.command
+def sft(run: Run) -> int:
+    """Teach a small policy from the scripted teacher's verified kernels, with TRL's SFTTrainer.
+
+    For example `cudagym sft --name first --set sft.max_steps=200`.
+    """
+    return _trained(run, run.open(run.stem).sft())
+
+
+@app.command
+def grpo(run: Run) -> int:
+    """Refine the policy of `cudagym sft` with TRL's GRPOTrainer on the environment's own reward.
+
+    For example `cudagym grpo --name first --set grpo.max_steps=10`. Runs the stages before it where
+    they are missing.
+    """
+    return _trained(run, run.open(run.stem).grpo())
+
+
+@app.command
+def evaluate(checkpoint: Path, run: Run, policy: Annotated[str | None, arg(metavar="NAME")] = None) -> int:
+    """Sample a checkpoint on train and held-out specs, grade what it writes, and print scores with intervals.
+
+    For example `cudagym evaluate --checkpoint runs/demo/checkpoints/sft --set evaluate.samples=4`.
+
+    Args:
+        checkpoint: A folder that transformers loads, or the folder of a LoRA adapter.
+        policy: What the table calls it. Default: the checkpoint folder's name.
+    """
+    from cudagym import report
+
+    if not checkpoint.is_dir():
+        raise UsageError(f"there is no checkpoint folder {checkpoint}")
+    evaluation = run.open(None).evaluate(checkpoint, policy or checkpoint.resolve().name)
+    if run.json:
+        rows = [row.model_dump(mode="json") for row in evaluation.rows]
+        _print_json({"policy": evaluation.policy, "rows": rows, "ungraded": evaluation.ungraded})
+    else:
+        _print(report.scores_table(evaluation.rows))
+    return DONE
+
+
+@app.command
+def demo(run: Run) -> int:
+    """Run the whole loop: collect demonstrations, SFT, GRPO, evaluation, and a table. Repeating it resumes.
+
+    For example `cudagym demo`, or `cudagym demo --name quick --set sft.max_steps=50 --set grpo.max_steps=2`.
+    """
+    loop = run.open(run.stem)
+    table = loop.demo()
+    if run.json:
+        _print_json(json_text.loads(loop.run.metrics.read_text(encoding="utf-8")))
+    else:
+        print(f"{table}\n\nEverything it wrote: {loop.run.path}")
+    return DONE
+
+
+def _trained(run: RunOptions, checkpoint: Path) -> int:
+    if run.json:
+        _print_json({"checkpoint": str(checkpoint)})
+    else:
+        print(f"The trained policy: {checkpoint}\nHow good it is: cudagym evaluate --checkpoint {checkpoint}")
+    return DONE
 
 
 def read_source(path: Path) -> str:

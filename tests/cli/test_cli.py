@@ -138,12 +138,19 @@ def test_a_source_may_come_from_standard_input(run: Run, monkeypatch: pytest.Mon
         (["specs", "no_such_spec"], "no_such_spec"),
         (["specs", "no_such_file.py"], "no_such_file.py"),
         (["specs", "--split", "everything"], "everything"),
+        (["grpo", "--config", "no_such_config"], "no_such_config"),
+        (["sft", "--config", "CONFIG", "--set", "sft.max_step=1"], "max_steps"),
+        (["demo", "--config", "CONFIG", "--set", "sft"], "key=value"),
+        (["demo", "--config", "CONFIG", "--name", "../up"], "../up"),
+        (["evaluate", "--checkpoint", "/nonexistent"], "/nonexistent"),
         (["no_such_command"], "no_such_command"),
         ([], "doctor"),
     ],
 )
-def test_bad_arguments_end_with_2_and_say_why(run: Run, args: list[str], sentence: str) -> None:
-    code, out, err = run(*args)
+def test_bad_arguments_end_with_2_and_say_why(run: Run, tmp_path: Path, args: list[str], sentence: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("seed: 1\n")
+    code, out, err = run(*(str(config) if arg == "CONFIG" else arg for arg in args))
     assert code == 2
     assert out == ""
     assert sentence in err
@@ -205,7 +212,7 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     started = time.monotonic()
-    heavy = ("torch", "trl", "gymnasium", "llvmlite")
+    heavy = ("torch", "trl", "transformers", "llvmlite")
     code = f"import cudagym.cli, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
