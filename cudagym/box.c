@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ static void become(char **command) {
   int kept = channel >= 0 ? 4 : 3;
   if (report > kept && syscall(SYS_close_range, kept, report - 1, 0)) fail("close_range");
   if (syscall(SYS_close_range, report + 1, ~0u, 0)) fail("close_range");
-  if (syscall(SYS_close_range, report, report, 4 /* CLOSE_RANGE_CLOEXEC */)) fail("close_range");
+  fcntl(report, F_SETFD, FD_CLOEXEC);
   limit(RLIMIT_CORE, 0, 0);
   limit(RLIMIT_CPU, cpu_s, cpu_s + 1);
   limit(RLIMIT_FSIZE, file_size, file_size);

@@ -112,7 +112,7 @@ def _module(compiled: Compiled, arch: str, arrays: int) -> Module:
 _FIELDS = {
     "registers": re.compile(r"Used (\d+) registers"),
     "static_shared_bytes": re.compile(r"(\d+) bytes smem"),
-    "local_bytes": re.compile(r"(\d+) bytes stack frame"),
+    "local_bytes": re.compile(r"(\d+) bytes (?:stack frame|cumulative stack)"),
     "spill_bytes": re.compile(r"(\d+) bytes spill (?:stores|loads)"),
 }
 

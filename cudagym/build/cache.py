@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,8 @@ from pathlib import Path
 from cudagym.errors import InfrastructureError
 
 _MANIFEST = "checksums.json"
-_WRITES_BETWEEN_SWEEPS = 64
+_SWEPT = ".swept"
+_SECONDS_BETWEEN_SWEEPS = 600
 
 
 def cache_dir() -> Path:
@@ -48,7 +50,6 @@ class Store:
     def __init__(self, name: str, *, max_bytes: int = 2 << 30) -> None:
         self.folder = cache_dir() / name
         self.max_bytes = max_bytes
-        self._writes = 0
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -96,13 +97,23 @@ class Store:
                 f"cannot write to the cache folder {self.folder}: {error.strerror}; free some space or point "
                 "CUDAGYM_CACHE at another folder"
             ) from error
-        if self._writes % _WRITES_BETWEEN_SWEEPS == 0:
+        if self._sweep_is_due():
             self.sweep()
-        self._writes += 1
 
     def path(self, key: str, name: str) -> Path:
         """Where file `name` of an entry lies. Valid while the entry is not swept; see `get` for its content."""
         return self.folder / key / name
+
+    def _sweep_is_due(self) -> bool:
+        """Whether no process has swept for a while; if so, this one is about to."""
+        stamp = self.folder / _SWEPT
+        try:
+            if time.time() - stamp.stat().st_mtime < _SECONDS_BETWEEN_SWEEPS:
+                return False
+        except FileNotFoundError:
+            pass
+        stamp.touch()
+        return True
 
     def sweep(self) -> None:
         """Removes the least recently used entries until the store is within its bound again."""
@@ -110,7 +121,8 @@ class Store:
         for entry in self.folder.iterdir():
             with suppress(FileNotFoundError):
                 if entry.name.startswith("."):
-                    self._remove_stale(entry)
+                    if entry.is_dir() and entry.stat().st_mtime < time.time() - 3600:
+                        shutil.rmtree(entry, ignore_errors=True)  # of a process that was killed half-way
                     continue
                 size = sum(file.stat().st_size for file in entry.iterdir())
                 entries.append(((entry / _MANIFEST).stat().st_mtime, size, entry))
@@ -127,10 +139,3 @@ class Store:
         with suppress(OSError):  # another process may have discarded it
             entry.rename(grave / "entry")
         shutil.rmtree(grave, ignore_errors=True)
-
-    @staticmethod
-    def _remove_stale(folder: Path) -> None:
-        """Removes what a process that was killed half-way left behind more than an hour ago."""
-        newest = max(p.stat().st_mtime for p in (folder, *folder.iterdir()))
-        if newest < folder.parent.stat().st_mtime - 3600:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -159,7 +159,11 @@ def _clean(log: str, folder: Path, toolchain: Toolchain) -> str:
     """The log with private paths removed and locations in the form `candidate.cu:12:`."""
     log = log.replace(f"{folder}/", "").replace(str(folder), ".")
     log = log.replace(f"{toolchain.root}/bin/..//", "<cuda>/").replace(str(toolchain.root), "<cuda>")
-    return re.sub(rf"^{re.escape(FILE)}\((\d+)\):", rf"{FILE}:\1:", log, flags=re.MULTILINE)
+    log = re.sub(rf"^{re.escape(FILE)}\((\d+)\):", rf"{FILE}:\1:", log, flags=re.MULTILINE)
+    # nvcc quotes lines after the preprocessor; undo its spelling of CUDA's keywords, and drop carets that then
+    # point elsewhere.
+    log, count = re.subn(r"__attribute__\(\((\w+)(\([^()]*\))?\)\)", r"__\1__\2", log)
+    return re.sub(r"(\n[^\n]*__\w+__[^\n]*)\n +\^(?=\n)", r"\1", log) if count else log
 
 
 def _message(log: str, unit: Unit) -> str:
