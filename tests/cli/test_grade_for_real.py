@@ -60,7 +60,7 @@ def test_interrupting_leaves_no_process_behind(tmp_path: Path, signum: int, code
     source.write_text(ENDLESS + f"// {time.time_ns()}\n")
     # Every process of ours inherits the variable, which no other process has with this value.
     environment = os.environ | {"CUDAGYM_CACHE": str(cache_dir()), "XDG_CACHE_HOME": str(tmp_path)}
-    command = [PROGRAM, "grade", "--spec", "vector_add_fp32", "--source", source, "--json"]
+    command: list[str | Path] = [PROGRAM, "grade", "--spec", "vector_add_fp32", "--source", source, "--json"]
     process = subprocess.Popen(
         command,
         env=environment,

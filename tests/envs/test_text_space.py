@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import pickle
+from typing import Any
 
 import pytest
 from gymnasium.spaces import Text
@@ -68,11 +69,12 @@ def test_a_batch_of_texts_is_a_tuple() -> None:
 def test_shared_memory_shows_what_was_written_last(first: list[str], second: list[str]) -> None:
     space = AnyText(200)
     memory = create_shared_memory(space, n=3, ctx=multiprocessing)
-    view = read_from_shared_memory(space, memory, n=3)
+    view: Any = read_from_shared_memory(space, memory, n=3)
+    write: Any = write_to_shared_memory
     assert tuple(view) == ("", "", "")
     for texts in (first, second):
         for index, text in enumerate(texts):
-            write_to_shared_memory(space, index, text, memory)
+            write(space, index, text, memory)
         snapshot = copy.deepcopy(view)
         assert list(view) == texts
         assert snapshot == tuple(texts)

@@ -15,7 +15,7 @@ SAME_STEP = {"autoreset_mode": AutoresetMode.SAME_STEP}
 
 
 def made(mode: str | None, **kwargs: Any) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
-    vector = {} if mode is None else {"vectorization_mode": mode, "vector_kwargs": SAME_STEP}
+    vector: dict[str, Any] = {} if mode is None else {"vectorization_mode": mode, "vector_kwargs": SAME_STEP}
     return gymnasium.make_vec(ENV_ID, num_envs=3, specs=SPECS, **vector, **kwargs)
 
 
