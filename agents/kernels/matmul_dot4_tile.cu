@@ -3,8 +3,8 @@
 %% set threads = side * side
 ${head()}
 __global__ void kernel(${parameters}) {
-    __shared__ alignas(4) ${element} As[${tile}][${depth + 4}];
-    __shared__ alignas(4) ${element} Bs[${tile}][${depth + 4}];
+    alignas(4) __shared__ ${element} As[${tile}][${depth + 4}];
+    alignas(4) __shared__ ${element} Bs[${tile}][${depth + 4}];
 ${tile_origin(tile)}
     int tx = threadIdx.x % ${side};
     int ty = threadIdx.x / ${side};
