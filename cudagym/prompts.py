@@ -76,9 +76,10 @@ _ROLES = {
     "inout": "read, and overwritten in place",
 }
 _FENCE = re.compile(
-    r"^[ \t]*```[ \t]*(?:cuda|cu|cpp|c\+\+|cxx|c)?[ \t]*\r?\n(.*?)(?:^[ \t]*```[ \t]*\r?$|\Z)",
-    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+    r"^[ \t]*```[ \t]*([^\s`]*)[^\n`]*\n(.*?)(?:^[ \t]*```[ \t]*\r?$|\Z)",
+    re.DOTALL | re.MULTILINE,
 )
+_LANGUAGES = {"", "cuda", "cu", "cpp", "c++", "cxx", "c"}
 
 
 def render(spec: KernelSpec, gpu: GPU, style: Style = "full") -> str:
@@ -91,8 +92,8 @@ def extract_source(completion: str) -> str:
 
     A block that the answer's end cuts off counts.
     """
-    blocks = _FENCE.findall(completion)
-    return str(blocks[-1]) if blocks else completion
+    blocks = [code for language, code in _FENCE.findall(completion) if language.lower() in _LANGUAGES]
+    return blocks[-1] if blocks else completion
 
 
 def _compact(spec: KernelSpec, gpu: GPU) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from hashlib import sha256
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -145,13 +144,10 @@ def _find(name: str, known: dict[str, KernelSpec], path: str) -> KernelSpec:
 def _run(file: Path) -> ModuleType:
     """Executes a user's file as a module, so that `inspect` finds the source of its functions."""
     name = "cudagym_user_specs_" + sha256(str(file).encode()).hexdigest()[:16]
-    origin = spec_from_file_location(name, file)
-    assert origin is not None
-    assert origin.loader is not None
-    module = module_from_spec(origin)
-    sys.modules[name] = module
+    sys.modules[name] = module = ModuleType(name)
+    module.__file__ = str(file)
     try:
-        origin.loader.exec_module(module)
+        exec(compile(file.read_bytes(), str(file), "exec"), vars(module))
     except Exception as error:  # A user's file may raise anything, and all of it is for them to mend.
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None

@@ -28,9 +28,12 @@ def _layernorm(t: Tensors, s: Shape) -> Tensors:
 
 
 def _layernorm_scale(t: Tensors, s: Shape) -> Tensors:
-    """The mean carries a rounding error of its own size, which division by the deviation makes larger."""
+    """The mean carries a rounding error of its own size, which division by the deviation makes larger.
+
+    The mean of one element is exact."""
     mean, inverse = _moments(t["x"], s["eps"])
-    return {"y": (mean.abs() * inverse + 1) * t["weight"].abs() + t["bias"].abs()}
+    amplified = mean.abs() * inverse * (s["cols"] > 1)
+    return {"y": (amplified + 1) * t["weight"].abs() + t["bias"].abs()}
 
 
 def _rmsnorm(t: Tensors, s: Shape) -> Tensors:

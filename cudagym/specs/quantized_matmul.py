@@ -65,7 +65,7 @@ SPECS = (
         reference=_dequantized,
         flops=multiply_adds,
         independent=("M", "N"),
-        tolerance=Tolerance(growth=3, length=lambda s: s["K"], scale=_scale),
+        tolerance=Tolerance(growth=4, length=lambda s: s["K"], scale=_scale),
         distributions=(
             mixed("small_integers", SMALL_INTEGERS, scale=STEP),
             mixed("full_range", FULL_RANGE, scale=STEP, hard=True),

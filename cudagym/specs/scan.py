@@ -41,7 +41,7 @@ SPECS = (
         "y[i] = x[0] + ... + x[i-1] for every i in 1..n-1.",
         formula="y[i] = sum over k in 0..i-1 of (long long)x[k]",
         parameters=(tensor_in("x", DType.I32, "n"), tensor_out("y", DType.I64, "n"), scalar("n")),
-        check_shapes=tuple({"n": n} for n in (1, 37, 1000, 4099, 65537)),
+        check_shapes=tuple({"n": n} for n in (1, 37, 1000, 4099, 16384, 65537)),
         timing_shape={"n": 18 * MIB},
         reference=lambda t, s: {"y": t["x"].cumsum(dim=0) - t["x"]},
         flops=lambda s: s["n"],

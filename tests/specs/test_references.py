@@ -1,0 +1,162 @@
+"""References agree with independent NumPy forms, and with themselves on slices along the independent axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cudagym import specs
+from cudagym.specs.compare import reference_at
+from cudagym.specs.inputs import make_inputs
+from cudagym.specs.spec import KernelSpec
+
+Array = np.ndarray[Any, Any]
+Arrays = Mapping[str, Array]
+
+
+def erf(x: Array) -> Array:
+    return np.vectorize(math.erf)(x)
+
+
+def softmax(x: Array) -> Array:
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def attention(i: Arrays, causal: bool) -> Array:
+    out = np.zeros_like(i["q"])
+    heads, seq, dim = out.shape
+    for h in range(heads):
+        for row in range(seq):
+            seen = row + 1 if causal else seq
+            weights = softmax(i["k"][h, :seen] @ i["q"][h, row] / dim**0.5)
+            out[h, row] = weights @ i["v"][h, :seen]
+    return out
+
+
+def layernorm(i: Arrays, s: Mapping[str, float]) -> Array:
+    rows = [(r - r.mean()) / math.sqrt(r.var() + s["eps"]) * i["weight"] + i["bias"] for r in i["x"]]
+    return np.stack(rows)
+
+
+def rmsnorm(i: Arrays, s: Mapping[str, float]) -> Array:
+    return np.stack([r / math.sqrt((r * r).mean() + s["eps"]) * i["weight"] for r in i["x"]])
+
+
+def running(x: Array) -> Array:
+    total, sums = 0, []
+    for value in x.tolist():
+        sums.append(total)
+        total += value
+    return np.array(sums)
+
+
+ORACLES: dict[str, Callable[[Arrays, Mapping[str, Any]], Array]] = {
+    "vector_add_fp32": lambda i, s: i["a"] + i["b"],
+    "relu_fp32": lambda i, s: np.where(i["x"] > 0, i["x"], 0),
+    "gelu_fp32": lambda i, s: i["x"] / 2 * (1 + erf(i["x"] / math.sqrt(2))),
+    "silu_fp32": lambda i, s: i["x"] / (1 + np.exp(-i["x"])),
+    "hardswish_fp16": lambda i, s: i["x"] * np.clip(i["x"] + 3, 0, 6) / 6,
+    "axpy_fp32": lambda i, s: s["alpha"] * i["x"] + i["y"],
+    "abs_diff_u8": lambda i, s: np.where(i["a"] > i["b"], i["a"] - i["b"], i["b"] - i["a"]),
+    "bias_relu_fp32": lambda i, s: np.maximum(i["x"] + i["bias"][None, :], 0),
+    "dequantize_relu_u8": lambda i, s: np.maximum((i["x"] - s["zero_point"]) * np.float64(s["scale"]), 0),
+    "swiglu_bf16": lambda i, s: i["gate"] / (1 + np.exp(-i["gate"])) * i["up"],
+    "reduce_sum_fp32": lambda i, s: np.array([math.fsum(i["x"])]),
+    "reduce_max_fp32": lambda i, s: np.array([max(row) for row in i["x"]]),
+    "argmax_fp32": lambda i, s: np.array([row.tolist().index(max(row)) for row in i["x"]]),
+    "softmax_fp32": lambda i, s: softmax(i["x"]),
+    "log_softmax_fp32": lambda i, s: np.stack(
+        [r - r.max() - math.log(np.exp(r - r.max()).sum()) for r in i["x"]]
+    ),
+    "layernorm_fp32": layernorm,
+    "rmsnorm_bf16": rmsnorm,
+    "transpose_fp32": lambda i, s: np.array([[row[c] for row in i["x"]] for c in range(s["cols"])]),
+    "hwc_to_chw_u8": lambda i, s: np.stack([i["x"][:, :, c] for c in range(3)]),
+    "matmul_fp32": lambda i, s: np.einsum("mk,kn->mn", i["A"], i["B"]),
+    "matmul_nt_fp16": lambda i, s: np.einsum("mk,nk->mn", i["A"], i["B"]),
+    "matmul_i8": lambda i, s: np.einsum("mk,kn->mn", i["A"], i["B"]),
+    "dequantized_matmul_u8": lambda i, s: np.einsum("mk,kn,n->mn", i["A"], i["B"] - 128.0, i["scale"]),
+    "attention_fp32": lambda i, s: attention(i, False),
+    "causal_attention_fp32": lambda i, s: attention(i, True),
+    "cumsum_fp32": lambda i, s: np.stack([running(np.append(row, 0))[1:] for row in i["x"]]),
+    "exclusive_scan_i32": lambda i, s: running(i["x"]),
+}
+SAME = {
+    "vector_add_fp32_odd",
+    "reduce_sum_fp32_odd",
+    "softmax_fp32_wide",
+    "transpose_fp32_tall",
+    "matmul_fp32_skinny",
+}
+
+
+def wide(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k: t.to(torch.float64 if t.is_floating_point() else torch.int64) for k, t in tensors.items()}
+
+
+def oracle(spec: KernelSpec) -> Callable[[Arrays, Mapping[str, Any]], Array]:
+    return ORACLES[spec.name.rpartition("_")[0] if spec.name in SAME else spec.name]
+
+
+@pytest.mark.parametrize("spec", specs.all_specs(), ids=lambda s: s.name)
+def test_reference_agrees_with_numpy(spec: KernelSpec) -> None:
+    for shape in spec.check_shapes[:3]:
+        for distribution in spec.distributions:
+            inputs = wide(make_inputs(spec, shape, distribution, seed=5))
+            got = spec.reference(inputs, shape)
+            (output,) = spec.outputs
+            assert set(got) == {output.name}
+            assert got[output.name].shape == output.extents(shape)
+            want = oracle(spec)({k: t.numpy() for k, t in inputs.items()}, shape)
+            np.testing.assert_allclose(got[output.name].numpy(), want, rtol=1e-9, atol=1e-9 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("spec", specs.all_specs(), ids=lambda s: s.name)
+def test_reference_of_some_elements_is_those_of_the_whole(spec: KernelSpec) -> None:
+    generator = torch.Generator().manual_seed(3)
+    for shape in spec.check_shapes:
+        inputs = make_inputs(spec, shape, spec.distributions[0], seed=6)
+        whole = spec.reference(wide(inputs), shape)
+        for output in spec.outputs:
+            flat = whole[output.name].reshape(-1)
+            count = flat.numel()
+            scattered = torch.randperm(count, generator=generator)[: max(1, count // 9)].sort().values
+            window = torch.arange(count // 3, count)
+            for elements in (scattered, window):
+                some = reference_at(spec, inputs, shape, output.name, elements)
+                torch.testing.assert_close(some, flat[elements], rtol=1e-9, atol=1e-9 * float(flat.abs().max()))
+
+
+def test_no_elements_need_no_reference() -> None:
+    spec = specs.get("matmul_fp32")
+    inputs = make_inputs(spec, spec.check_shapes[1], spec.distributions[0], seed=1)
+    assert reference_at(spec, inputs, spec.check_shapes[1], "C", torch.arange(0)).shape == (0,)
+
+
+def test_tiles_of_a_large_product_cost_only_those_tiles() -> None:
+    """Eight tiles of 4096 x 4096: as one box they would be 1024 x 768 elements."""
+    spec = specs.get("matmul_fp32")
+    evaluated = 0
+
+    def counted(t: Mapping[str, torch.Tensor], s: Mapping[str, float]) -> dict[str, torch.Tensor]:
+        nonlocal evaluated
+        product = t["A"] @ t["B"]
+        evaluated += product.numel()
+        return {"C": product}
+
+    spec = spec.model_copy(update={"reference": counted})
+    shape = {"M": 4096, "N": 4096, "K": 16}
+    inputs = make_inputs(spec, shape, spec.distributions[0], seed=1)
+    inside = torch.arange(128)[:, None] * 4096 + torch.arange(128)
+    corners = [(0, 3), (5, 3), (9, 9), (11, 0), (20, 31), (25, 17), (30, 25), (31, 31)]
+    elements = torch.cat([(inside + (r * 4096 + c) * 128).flatten() for r, c in corners]).sort().values
+    some = reference_at(spec, inputs, shape, "C", elements)
+    assert evaluated == len(elements) == 8 * 128 * 128
+    last = inputs["A"][-1].double() @ inputs["B"][:, -1].double()
+    torch.testing.assert_close(some[-1], last)
