@@ -118,6 +118,7 @@ _PRODUCTS: tuple[Row, ...] = (
         "tiles in shared memory, a square of sums in each thread's registers",
         {"tile": (64, 128), "per": (4, 8), "depth": (16, 8)},
     ),
+    ("packed_tile", "large tiles read 16 bytes at a time, 8 x 8 sums per thread", {"depth": (8, 16)}),
 )
 
 # Per skeleton: the families it serves, and (name, description, knobs) of its algorithms from slow to fast.

@@ -262,6 +262,7 @@ _NEEDS: Mapping[str, Callable[[KernelSpec, Variables], bool]] = {
     "reduce_atomic_per_thread": _adds_floats,
     "reduce_shuffle_atomic": _adds_floats,
     "reduce_packed_shuffle": _adds_floats,
+    "matmul_packed_tile": lambda _, found: found["type"] == "float",
     "matmul_dot4_tile": lambda spec, _: {p.dtype for p in spec.inputs} == {DType.I8},
 }
 """What a template asks beyond what its skeleton does."""
