@@ -167,11 +167,11 @@ static int resident_blocks(const struct kernel *k, int threads, size_t dynamic) 
       .numRegs = k->registers,
       .sharedSizeBytes = k->static_shared,
       .partitionedGCConfig = PARTITIONED_GC_OFF,
-      .shmemLimitConfig = FUNC_SHMEM_LIMIT_OPTIN,
+      .shmemLimitConfig = k->max_dynamic > 48 << 10 ? FUNC_SHMEM_LIMIT_OPTIN : FUNC_SHMEM_LIMIT_DEFAULT,
       .maxDynamicSharedSizeBytes = k->max_dynamic,
       .numBlockBarriers = 1,
   };
-  cudaOccDeviceState state = {0};
+  cudaOccDeviceState state = {.carveoutConfig = SHAREDMEM_CARVEOUT_DEFAULT};
   cudaOccResult result = {0};
   cudaOccMaxActiveBlocksPerMultiprocessor(&result, &properties, &attributes, &state, threads, dynamic);
   return result.activeBlocksPerMultiprocessor;
