@@ -75,8 +75,9 @@ _ROLES = {
     "out": "output, filled with garbage before the call: every element must be written",
     "inout": "read, and overwritten in place",
 }
+# Possessive quantifiers, because an answer may be a megabyte of blanks.
 _FENCE = re.compile(
-    r"^[ \t]*```[ \t]*([^\s`]*)[^\n`]*\n(.*?)(?:^[ \t]*```[ \t]*\r?$|\Z)",
+    r"^[ \t]*+```[ \t]*+([^\s`]*+)[^\n`]*+\n(.*?)(?:^[ \t]*+```[ \t]*+\r?$|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 _LANGUAGES = {"", "cuda", "cu", "cpp", "c++", "cxx", "c"}

@@ -88,6 +88,6 @@ def test_source_is_found(completion: str) -> None:
     assert prompts.extract_source(completion) == SOURCE
 
 
-@pytest.mark.parametrize("completion", ["", "no code", "```", "\0\ud800", "`" * 100_000])
+@pytest.mark.parametrize("completion", ["", "no code", "```", "\0\ud800", "`" * 100_000, "```" + " " * 1_000_000])
 def test_any_text_is_accepted(completion: str) -> None:
     assert prompts.extract_source(completion) == completion
