@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from hashlib import sha256
 from types import CodeType, FunctionType
 from typing import Any
@@ -36,7 +37,11 @@ def _lines(value: Any, seen: set[int]) -> list[str]:
         return ["{", *(line for key, item in value.items() for line in _named(str(key), item, seen)), "}"]
     if isinstance(value, tuple | list):
         return ["(", *(line for item in value for line in _lines(item, seen)), ")"]
-    if isinstance(value, Callable):  # type: ignore[arg-type]
+    if isinstance(value, set | frozenset):
+        return ["{", *sorted(repr(item) for item in value), "}"]
+    if isinstance(value, partial):
+        return ["partial", *_lines((value.func, value.args, value.keywords), seen)]
+    if callable(value):
         return [getattr(value, "__qualname__", type(value).__qualname__)]
     return [repr(value)]
 
@@ -75,5 +80,5 @@ def _constants(code: CodeType) -> list[str]:
     """Names and literals, nested functions included: they tell two lambdas on one line apart."""
     lines = [repr(code.co_names)]
     for constant in code.co_consts:
-        lines += _constants(constant) if isinstance(constant, CodeType) else [repr(constant)]
+        lines += _constants(constant) if isinstance(constant, CodeType) else _lines(constant, set())
     return lines
