@@ -203,6 +203,10 @@ class Device(Protocol):
         """
         ...
 
+    def interrupt(self) -> None:
+        """End a run that another thread waits for; that run raises GraderError. The device stays usable."""
+        ...
+
     def close(self) -> None:
         """Ends the processes behind the device. Idempotent."""
         ...

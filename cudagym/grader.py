@@ -12,7 +12,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -118,18 +118,20 @@ class Grader:
         self.close()
 
     def _examine(self, todo: dict[str, tuple[KernelSpec, str]], seed: int) -> Iterable[tuple[str, Verdict]]:
-        """Verdicts by key, as they come."""
+        """Verdicts by key, as they come. Whoever stops asking, by Ctrl-C above all, ends what still runs."""
         builds = self._builder.build_many(list(todo.values()), self._card)
         pool = ThreadPoolExecutor(max_workers=self._workers)
+        futures: dict[Future[Verdict], str] = {}
         try:
-            futures = {
-                pool.submit(self._examine_one, spec, source, build, seed): key
-                for (key, (spec, source)), build in zip(todo.items(), builds, strict=True)
-            }
+            for (key, (spec, source)), build in zip(todo.items(), builds, strict=True):
+                futures[pool.submit(self._examine_one, spec, source, build, seed)] = key
             for future in as_completed(futures):
                 yield futures[future], future.result()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+            while wait(futures, timeout=0.1).not_done:
+                for judge in self._all_judges:
+                    judge.interrupt()
 
     def _examine_one(self, spec: KernelSpec, source: str, build: Build | BuildFailed, seed: int) -> Verdict:
         judge = self._judges.get()

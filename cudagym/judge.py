@@ -56,6 +56,10 @@ class Judge:
         """The verdict on `source`, whose build is `build`. Raises nothing for what a candidate does."""
         return _Examination(self, spec, source, seed).verdict(build)
 
+    def interrupt(self) -> None:
+        """End an examination that another thread waits for, soon and with a worthless verdict."""
+        self.device.interrupt()
+
     def close(self) -> None:
         self.device.close()
 

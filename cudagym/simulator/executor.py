@@ -104,6 +104,12 @@ class Executor:
             raise Failure.model_validate(reply["failure"]).raised()
         return Run.model_validate(reply["run"])
 
+    def interrupt(self) -> None:
+        """Kill the child, from any thread: a run in progress raises GraderError, the next one starts another."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def close(self) -> None:
         """End the child. Idempotent."""
         with self._lock:

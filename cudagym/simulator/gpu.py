@@ -73,6 +73,9 @@ class SimulatedGPU:
             return run, None
         return run, clock.predict(self._gpu, program, run, footprint=sum(buffer.size for buffer in buffers))
 
+    def interrupt(self) -> None:
+        self._executor.interrupt()
+
     def close(self) -> None:
         self._executor.close()
 

@@ -30,7 +30,7 @@ ENDLESS = ADD.replace("if (i < n)", "for (volatile int k = 0; k < 1; k = 0) {}\n
 def test_a_correct_kernel(tmp_path: Path) -> None:
     source = tmp_path / "add.cu"
     source.write_text(ADD)
-    command = [
+    command: list[str | Path] = [
         PROGRAM,
         "grade",
         "--spec",
@@ -61,22 +61,19 @@ def test_interrupting_leaves_no_process_behind(tmp_path: Path, signum: int, code
     # Every process of ours inherits the variable, which no other process has with this value.
     environment = os.environ | {"CUDAGYM_CACHE": str(cache_dir()), "XDG_CACHE_HOME": str(tmp_path)}
     command: list[str | Path] = [PROGRAM, "grade", "--spec", "vector_add_fp32", "--source", source, "--json"]
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 60
-    while len(_processes(tmp_path)) < 2:  # until the executor runs
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    time.sleep(1)
-    process.send_signal(signum)
-    out, err = process.communicate(timeout=10)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while len(_processes(tmp_path)) < 2:  # until the executor runs
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.05)
+            time.sleep(1)
+            process.send_signal(signum)
+            out, err = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err
     deadline = time.monotonic() + 5
