@@ -1,0 +1,521 @@
+"""Machine: runs programs on a simulated GPU, on memory that the caller hands in.
+
+`execute` runs every step of a program's plan. `sample` observes a few blocks of every launch and runs the others only
+where that is affordable. What a candidate did wrong comes back as Faults in the Run; a launch that the device would
+refuse raises LaunchFailed, an instruction that the machine lacks raises Unsupported before anything has run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import time
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cudagym.build.cache import key_of
+from cudagym.build.program import (
+    FIRST_ADDRESS,
+    SLOT_BYTES,
+    Allocate,
+    Copy,
+    Fill,
+    Kernel,
+    Launch,
+    Program,
+    Release,
+    Step,
+    Upload,
+    address_of,
+)
+from cudagym.device import Counters, Fault, LaunchRun, Limits, Run
+from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
+from cudagym.hardware import GPU
+from cudagym.simulator import ptx
+from cudagym.simulator.faults import NO_MEMORY, Explainer, Place, short_name
+from cudagym.simulator.flow import Flow, flow_of
+from cudagym.simulator.isa import classify, lower_instruction
+from cudagym.simulator.lower import LANES, Context, Emitter
+from cudagym.simulator.native import TALLY, NativeKernel, native_kernel, runtime
+
+STATIC_SHARED_LIMIT = 48 << 10
+"""Static shared memory per block (CUDA C++ Programming Guide 13.0, "Compute Capabilities")."""
+GRID_LIMITS = (2**31 - 1, 65535, 65535)
+BLOCK_LIMITS = (1024, 1024, 64)
+PARAMETER_LIMIT = 32764
+_READ_ONLY, _RELEASED, _TRACKED = 1, 2, 4
+_POISON = 0xFF
+"""Fills memory that has no content yet: as a float it is NaN, so that depending on it shows."""
+_OTHER_POISON = 0x3C
+_POISON_LIMIT = 256 << 20
+_DONE, _FAULTED, _STUCK = 0, 1, 2
+_KERNELS_KEPT = 256
+
+
+class Memory(NamedTuple):
+    """One slot's memory: writable bytes on the host, and how messages call them."""
+
+    bytes: NDArray[np.uint8]
+    name: str
+    read_only: bool = False
+
+
+class Loaded(NamedTuple):
+    """A kernel, ready to run."""
+
+    flow: Flow
+    native: NativeKernel
+    classes: NDArray[np.uint64]
+    """Per basic block: how many instructions of each class of CLASSES."""
+    lengths: NDArray[np.uint64]
+    """Instructions per basic block."""
+
+
+CLASSES = (
+    "fp32", "fp64", "fp16", "integer", "special", "conversions", "control", "barriers", "shuffles", "global_loads",
+    "global_stores", "shared_loads", "shared_stores", "local_loads", "local_stores", "atomics",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> ptx.Module:
+    return ptx.parse(text)
+
+
+@lru_cache(maxsize=_KERNELS_KEPT)
+def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...]) -> Loaded:
+    """Compiles a kernel of a module. Raises Unsupported."""
+    module = _parsed(text)
+    function = module.functions.get(name)
+    if function is None or not function.is_entry:
+        raise GraderError(f"the PTX has no kernel {name}")
+    flow = flow_of(module, function)
+    context = Context(runtime().layout, dict(addresses))
+    key = key_of(_code_text(flow), repr(flow.frame), repr(addresses))
+    native = native_kernel(key, lambda: Emitter(flow, context).kernel(lower_instruction))
+    classes = np.zeros((len(flow.blocks), len(CLASSES)), np.uint64)
+    lengths = np.zeros(len(flow.blocks), np.uint64)
+    for block in flow.blocks:
+        tail = (block.end.instruction,) if block.end.instruction else ()
+        for instruction in (*block.instructions, *tail):
+            lengths[block.index] += np.uint64(1)
+            kind = classify(instruction)
+            if kind in CLASSES:
+                classes[block.index, CLASSES.index(kind)] += np.uint64(1)
+    return Loaded(flow, native, classes, lengths)
+
+
+def _code_text(flow: Flow) -> str:
+    """The kernel's code without its source lines: comments and blank lines in the source change nothing."""
+    parts = [
+        f"{i.name} {i.operands!r} {i.guard!r}" if i.guard else f"{i.name} {i.operands!r}"
+        for i in flow.instructions
+    ]
+    shape = [(b.sites, b.end.kind, b.end.targets) for b in flow.blocks]
+    return "\n".join([*parts, repr(shape)])
+
+
+class Machine:
+    """Runs programs for one GPU. Not for use by several threads at once."""
+
+    def __init__(self, gpu: GPU) -> None:
+        self.gpu = gpu
+        self._runtime = runtime()
+        self._handle = self._runtime.library.cg_new()
+        if not self._handle:
+            raise InfrastructureError("no memory for the simulated GPU")
+
+    def execute(self, program: Program, memory: Mapping[int, Memory], *, checked: bool, limits: Limits) -> Run:
+        """Runs the whole plan. With `checked`, races and uninitialised reads are faults too.
+
+        Raises LaunchFailed, Unsupported (before anything ran), InfrastructureError.
+        """
+        started = time.monotonic()
+        before = {slot: m.bytes.copy() for slot, m in memory.items() if not m.read_only} if checked else {}
+        attempt = _Attempt(self, program, memory, limits, checked, _POISON)
+        attempt.run_all()
+        if checked and not attempt.faults and attempt.suspicion:
+            attempt.faults.extend(self._depends_on_poison(program, memory, limits, before, attempt.suspicion))
+        return Run(
+            faults=tuple(attempt.faults),
+            launches=tuple(attempt.launches),
+            seconds=time.monotonic() - started,
+        )
+
+    def _depends_on_poison(
+        self,
+        program: Program,
+        memory: Mapping[int, Memory],
+        limits: Limits,
+        before: Mapping[int, NDArray[np.uint8]],
+        suspicion: Fault,
+    ) -> tuple[Fault, ...]:
+        """Runs again with other content in uninitialised memory. Other results prove that they depend on it."""
+        copies = {slot: m if m.read_only else m._replace(bytes=before[slot].copy()) for slot, m in memory.items()}
+        again = _Attempt(self, program, copies, limits, False, _OTHER_POISON)
+        again.run_all()
+        same = not again.faults and all(
+            np.array_equal(m.bytes, copies[slot].bytes) for slot, m in memory.items() if not m.read_only
+        )
+        return () if same else (suspicion,)
+
+    def sample(
+        self, program: Program, memory: Mapping[int, Memory], *, seed: int, limits: Limits, blocks: int = 8
+    ) -> Run:
+        """Observes `blocks` blocks of every launch, chosen by `seed`, the first and the last always among them.
+
+        The other blocks run where the cost extrapolated from the observed ones, over all launches, stays within
+        `limits.warp_instructions`; else the launch is not complete.
+        """
+        started = time.monotonic()
+        attempt = _Attempt(self, program, memory, limits, False, _POISON)
+        attempt.run_sampled(random.Random(seed), max(1, blocks))
+        return Run(
+            faults=tuple(attempt.faults),
+            launches=tuple(attempt.launches),
+            seconds=time.monotonic() - started,
+        )
+
+
+class _Attempt:
+    """One run of one program: the slots, the steps, what came of them."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        program: Program,
+        memory: Mapping[int, Memory],
+        limits: Limits,
+        checked: bool,
+        poison: int,
+    ) -> None:
+        self.gpu, self.program, self.limits, self.checked = machine.gpu, program, limits, checked
+        self.poison = poison
+        self.library, self.handle = machine._runtime.library, machine._handle
+        self.faults: list[Fault] = []
+        self.launches: list[LaunchRun] = []
+        self.suspicion: Fault | None = None
+        self.host: dict[int, NDArray[np.uint8]] = {}
+        self.written: dict[int, NDArray[np.uint8]] = {}
+        self.places: dict[int, Place] = {}
+        self.flags: dict[int, int] = {}
+        self.scratch_bytes = 0
+        self.kernels = self._load()
+        self.library.cg_start(self.handle, limits.warp_instructions, limits.wall_seconds, int(checked), poison)
+        for slot, given in memory.items():
+            self._set_slot(slot, given.bytes, given.name, _READ_ONLY if given.read_only else 0)
+        self._load_variables()
+
+    # -- preparation --
+
+    def _load(self) -> dict[str, Loaded]:
+        module = self.program.module
+        launches = self.program.plan.launches
+        for launch in launches:
+            check_launch(self.gpu, module.kernel(launch.kernel), launch)
+        addresses = tuple((v.name, address_of(v.slot)) for v in module.variables)
+        return {name: _loaded(module.ptx, name, addresses) for name in {launch.kernel for launch in launches}}
+
+    def _set_slot(self, slot: int, data: NDArray[np.uint8], name: str, flags: int) -> None:
+        if not data.flags.writeable or not data.flags.c_contiguous or data.dtype != np.uint8:
+            raise GraderError(f"the memory of {name} is not a writable array of bytes")
+        self.host[slot] = data
+        self.places[slot] = Place(name, data.size, released=False)
+        self.flags[slot] = flags
+        written = self.written.get(slot)
+        pointer = written.ctypes.data if written is not None else None
+        if written is not None:
+            flags |= _TRACKED
+        self.library.cg_set_slot(self.handle, slot, data.ctypes.data, data.size, pointer, flags)
+
+    def _load_variables(self) -> None:
+        """Module variables start from the image in the PTX, each time."""
+        declared = {v.name: v for v in _parsed(self.program.module.ptx).variables}
+        addresses = {v.name: address_of(v.slot) for v in self.program.module.variables}
+        for variable in self.program.module.variables:
+            data = np.zeros(variable.size, np.uint8)
+            source = declared.get(variable.name)
+            if source is not None and source.image:
+                image = np.frombuffer(source.image, np.uint8)[: variable.size]
+                data[: image.size] = image
+                for relocation in source.relocations:
+                    value = addresses.get(relocation.symbol, 0) + relocation.addend >> relocation.shift
+                    field = (value & (1 << 8 * relocation.size) - 1).to_bytes(relocation.size, "little")
+                    data[relocation.offset : relocation.offset + relocation.size] = np.frombuffer(field, np.uint8)
+            self._set_slot(variable.slot, data, variable.name, _READ_ONLY if variable.space == "const" else 0)
+
+    # -- steps --
+
+    def run_all(self) -> None:
+        """Every step, every block."""
+        for step in self.program.plan.steps:
+            if isinstance(step, Launch):
+                self._launch(step)
+            else:
+                self._host_step(step)
+            if self.faults:
+                return
+
+    def run_sampled(self, chooser: random.Random, blocks: int) -> None:
+        """Every step; of launches a sample, and the rest where affordable."""
+        pending = [step for step in self.program.plan.steps if isinstance(step, Launch)]
+        for step in self.program.plan.steps:
+            if isinstance(step, Launch):
+                pending.pop(0)
+                self._launch_sampled(step, chooser, blocks, pending)
+            else:
+                self._host_step(step)
+            if self.faults:
+                return
+
+    def _host_step(self, step: Step) -> None:
+        match step:
+            case Fill(address=address, value=value, width=width, count=count):
+                view = self._range(address, width * count, "cudaMemset", write=True)
+                if view is not None:
+                    pattern = (value & (1 << 8 * width) - 1).to_bytes(width, "little")
+                    view.reshape(count, width)[:] = np.frombuffer(pattern, np.uint8)
+            case Copy(target=target, source=source, size=size):
+                view = self._range(target, size, "cudaMemcpy", write=True)
+                data = self._range(source, size, "cudaMemcpy", write=False)
+                if view is not None and data is not None:
+                    view[:] = data.copy()
+            case Upload(target=target, data=content):
+                view = self._range(target, len(content), "cudaMemcpy", write=True, upload=True)
+                if view is not None:
+                    view[:] = np.frombuffer(content, np.uint8)
+            case Allocate(slot=slot, size=size):
+                self._allocate(slot, size)
+            case Release(slot=slot):
+                self._release(slot)
+
+    def _allocate(self, slot: int, size: int) -> None:
+        self.scratch_bytes += size
+        if self.scratch_bytes > self.limits.scratch_bytes:
+            raise LaunchFailed(
+                f"cudaMalloc of {size} bytes: together with what is allocated already that exceeds the "
+                f"{self.limits.scratch_bytes >> 20} MiB of scratch memory allowed"
+            )
+        data = np.zeros(size, np.uint8)
+        data[:_POISON_LIMIT] = self.poison
+        if self.checked:
+            self.written[slot] = np.zeros(size, np.uint8)
+        self._set_slot(slot, data, f"scratch allocation {len(self.written) or slot}", 0)
+
+    def _release(self, slot: int) -> None:
+        if slot in self.host:
+            self.scratch_bytes -= self.host[slot].size
+            place = self.places[slot]
+            self.places[slot] = place._replace(released=True)
+            self.library.cg_set_slot(self.handle, slot, None, 0, None, _RELEASED)
+            del self.host[slot]
+            self.written.pop(slot, None)
+
+    def _range(
+        self, address: int, size: int, what: str, *, write: bool, upload: bool = False
+    ) -> NDArray[np.uint8] | None:
+        """The host bytes of a copy or fill; None after noting a fault."""
+        slot, offset = divmod(address - FIRST_ADDRESS, SLOT_BYTES)
+        data = self.host.get(slot)
+        name = self.places[slot].name if slot in self.places else f"address {address:#x}"
+        if data is None or offset + size > data.size:
+            has = "is not allocated" if data is None else f"has {data.size} bytes"
+            text = f"out of bounds: {what} of {size} bytes at byte {offset} of {name}, which {has}"
+            self.faults.append(
+                Fault(kind="out_of_bounds", kernel=what, message=text, address=address, buffer=name)
+            )
+            return None
+        if write and self.flags[slot] & _READ_ONLY and not upload:
+            text = f"input modified: {what} writes {name}, which is read-only"
+            self.faults.append(
+                Fault(kind="input_modified", kernel=what, message=text, address=address, buffer=name)
+            )
+            return None
+        if write and slot in self.written:
+            self.written[slot][offset : offset + size] = 1
+        return data[offset : offset + size]
+
+    # -- launches --
+
+    def _launch(self, launch: Launch) -> None:
+        with _Grid(self, launch) as grid:
+            ids = np.arange(launch.blocks, dtype=np.uint32)
+            outcome = grid.run(ids, watched=self.checked)
+            counters = grid.counters() if self.checked else None
+            self._finish(grid, launch, outcome, counters, tuple(range(launch.blocks)) if self.checked else ())
+
+    def _finish(
+        self, grid: _Grid, launch: Launch, outcome: int, counters: Counters | None, sampled: tuple[int, ...]
+    ) -> None:
+        if outcome == _FAULTED:
+            self.faults.append(grid.fault())
+            return
+        site = self.library.cg_uninitialised(self.handle)
+        if site and self.suspicion is None:
+            self.suspicion = grid.explainer.uninitialised(site - 1)
+        self.launches.append(
+            LaunchRun(
+                kernel=launch.kernel, blocks=launch.blocks, complete=True, counters=counters, sampled=sampled
+            )
+        )
+
+    def _launch_sampled(
+        self, launch: Launch, chooser: random.Random, blocks: int, pending: Sequence[Launch]
+    ) -> None:
+        chosen = choose_blocks(launch, chooser, blocks)
+        with _Grid(self, launch) as grid:
+            before = self.library.cg_steps(self.handle)
+            rest = launch.blocks - len(chosen)
+            outcome = grid.run(np.array(chosen, np.uint32), watched=True, more=rest > 0)
+            spent = self.library.cg_steps(self.handle)
+            complete = rest == 0
+            if outcome == _STUCK or (
+                outcome == _DONE and rest and self._affordable(launch, chosen, spent - before, pending)
+            ):
+                others = np.setdiff1d(np.arange(launch.blocks, dtype=np.uint32), np.array(chosen, np.uint32))
+                observed_alone = outcome == _DONE
+                outcome = grid.run(others, watched=False)
+                complete = outcome == _DONE
+                if outcome == _FAULTED and observed_alone and grid.fault().kind == "timed_out":
+                    outcome = _DONE  # the estimate was too low: the observed blocks still stand
+            counters = grid.counters()
+            if outcome == _FAULTED:
+                self.faults.append(grid.fault())
+                return
+            self.launches.append(
+                LaunchRun(
+                    kernel=launch.kernel,
+                    blocks=launch.blocks,
+                    complete=complete,
+                    counters=counters,
+                    sampled=chosen,
+                )
+            )
+
+    def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int, pending: Sequence[Launch]) -> bool:
+        """Whether the rest of this launch, and launches to come at the same cost per thread, fit the budget."""
+        per_thread = cost / (len(chosen) * launch.threads)
+        threads = (launch.blocks - len(chosen)) * launch.threads + sum(p.blocks * p.threads for p in pending)
+        spent = self.library.cg_steps(self.handle)
+        return bool(spent + per_thread * threads <= self.limits.warp_instructions)
+
+
+class _Grid:
+    """One launch in progress. A context: leaving it frees what the runtime took."""
+
+    def __init__(self, attempt: _Attempt, launch: Launch) -> None:
+        self.attempt, self.launch = attempt, launch
+        self.kernel = attempt.kernels[launch.kernel]
+        frame = self.kernel.flow.frame
+        self.shared_bytes = frame.static_shared_bytes + launch.dynamic_shared_bytes
+        self.explainer = Explainer(self.kernel.flow, launch, attempt.places, self.shared_bytes)
+        warps = -(-launch.threads // LANES)
+        self.shape = np.array(
+            [*launch.block, *launch.grid, launch.dynamic_shared_bytes, self.shared_bytes, attempt.gpu.sms, warps],
+            np.uint32,
+        )
+        self.arguments = np.frombuffer(launch.arguments + bytes(8), np.uint8).copy()
+        self.counts = np.zeros((len(self.kernel.flow.blocks), 2), np.uint64)
+        self.ignored = np.zeros_like(self.counts)
+
+    def __enter__(self) -> _Grid:
+        frame = self.kernel.flow.frame
+        ready = self.attempt.library.cg_begin(
+            self.attempt.handle,
+            self.kernel.native.address,
+            self.arguments.ctypes.data,
+            len(self.launch.arguments),
+            frame.local_bytes,
+            self.kernel.native.register_bytes,
+            self.shape.ctypes.data,
+            self.counts.ctypes.data,
+            self.ignored.ctypes.data,
+        )
+        if not ready:
+            raise InfrastructureError("no memory for a block of threads")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.attempt.library.cg_end(self.attempt.handle)
+
+    def run(self, ids: NDArray[np.uint32], *, watched: bool, more: bool = False) -> int:
+        """Runs these blocks in order. See cg_run."""
+        outcome: int = self.attempt.library.cg_run(
+            self.attempt.handle, ids.ctypes.data, ids.size, int(watched), int(more)
+        )
+        if outcome == _FAULTED and self._record().kind == NO_MEMORY:
+            raise InfrastructureError("no memory for a block of threads")
+        return outcome
+
+    def _record(self) -> ctypes.Structure:
+        return self.attempt.library.cg_fault(self.attempt.handle).contents  # type: ignore[no-any-return]
+
+    def fault(self) -> Fault:
+        """What stopped the launch."""
+        return self.explainer.explain(self._record())  # type: ignore[arg-type]
+
+    def counters(self) -> Counters:
+        """What the watched blocks did."""
+        tally = self.attempt.library.cg_tally(self.attempt.handle).contents
+        executed, lanes = self.counts[:, 0], self.counts[:, 1]
+        by_class = executed @ self.kernel.classes
+        return Counters(
+            instructions=int(executed @ self.kernel.lengths),
+            active_lanes=int(lanes @ self.kernel.lengths),
+            **{name: int(by_class[k]) for k, name in enumerate(CLASSES)},
+            **{name: int(getattr(tally, name)) for name in TALLY},
+        )
+
+
+def choose_blocks(launch: Launch, chooser: random.Random, blocks: int) -> tuple[int, ...]:
+    """Linear indices of the blocks to observe: corners of the grid first, then at random."""
+    total = launch.blocks
+    if total <= blocks:
+        return tuple(range(total))
+    x, y, _ = launch.grid
+    corners = (0, total - 1, x - 1, x * y - 1)
+    chosen = dict.fromkeys(corners[: max(1, blocks // 2)])
+    while len(chosen) < blocks:
+        chosen[chooser.randrange(total)] = None
+    return tuple(sorted(chosen))
+
+
+def check_launch(gpu: GPU, kernel: Kernel, launch: Launch) -> None:
+    """Raises LaunchFailed where the device would refuse the launch, with the limit that it breaks."""
+    name = short_name(launch.kernel)
+
+    def refuse(what: str) -> LaunchFailed:
+        return LaunchFailed(f"the launch of {name} would fail on the {gpu.title}: {what}")
+
+    if min(*launch.grid, *launch.block) < 1:
+        raise refuse(f"grid {launch.grid} and block {launch.block} must be at least 1 in every dimension")
+    for axis, given, most in zip("xyz", launch.grid, GRID_LIMITS, strict=True):
+        if given > most:
+            raise refuse(f"grid.{axis} is {given}, the limit is {most}")
+    for axis, given, most in zip("xyz", launch.block, BLOCK_LIMITS, strict=True):
+        if given > most:
+            raise refuse(f"block.{axis} is {given}, the limit is {most}")
+    if launch.threads > gpu.max_threads_per_block:
+        raise refuse(f"{launch.threads} threads per block, the limit is {gpu.max_threads_per_block}")
+    if launch.threads > kernel.max_threads:
+        raise refuse(f"{launch.threads} threads per block, but __launch_bounds__ allows {kernel.max_threads}")
+    if launch.blocks >= 1 << 32:
+        raise refuse(f"{launch.blocks} blocks are more than the simulated GPU numbers")
+    if kernel.static_shared_bytes > STATIC_SHARED_LIMIT:
+        raise refuse(
+            f"{kernel.static_shared_bytes} bytes of static shared memory, the limit is {STATIC_SHARED_LIMIT}"
+        )
+    shared = kernel.static_shared_bytes + launch.dynamic_shared_bytes
+    if shared > gpu.shared_bytes_per_block:
+        raise refuse(f"{shared} bytes of shared memory per block, the limit is {gpu.shared_bytes_per_block}")
+    warps = -(-launch.threads // LANES)
+    registers = -(-kernel.registers // 8) * 8 * LANES * warps
+    if registers > gpu.registers_per_sm:
+        raise refuse(
+            f"{kernel.registers} registers x {launch.threads} threads exceed the {gpu.registers_per_sm} registers "
+            "of an SM; use fewer threads per block or __launch_bounds__"
+        )

@@ -1,0 +1,173 @@
+"""Native code: the C runtime, built once per machine, and kernels compiled by LLVM, both kept on disk.
+
+Entries are keyed by everything they depend on: the text they are made from, this package's sources, the compiler and
+the processor. The cache verifies checksums, so a damaged entry is compiled again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import llvmlite
+import llvmlite.binding as llvm
+
+from cudagym.build.cache import Store, key_of
+from cudagym.errors import GraderError, InfrastructureError
+from cudagym.simulator.lower import Lowered
+
+_HERE = Path(__file__).parent
+_C_SOURCES = ("math.c", "memory.c", "schedule.c", "watch.c")
+_FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=off", "-fPIC", "-shared", "-w")
+_LAYOUT = (
+    "pc", "live", "barred", "synced", "prefer", "fuel", "steps", "counts", "tid", "ctaid", "shape", "params", "local",
+    "index", "barrier_value", "registers",
+)  # fmt: skip
+"""In the order of cg_layout in schedule.c."""
+_CODE_LEVEL = 1
+"""Of LLVM's code generator. Higher levels take longer and gain nothing measurable here."""
+
+
+class FaultRecord(ctypes.Structure):
+    """struct Fault of runtime.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int32) for name in ("kind", "site", "space", "write", "lane", "warp", "width")),
+        *((name, ctypes.c_int32) for name in ("other_site", "other_thread")),
+        ("block", ctypes.c_uint32),
+        ("address", ctypes.c_uint64),
+    ]
+
+
+TALLY = (
+    "blocks", "warps", "global_load_sectors", "global_store_sectors", "global_load_lines", "global_store_lines",
+    "unique_load_sectors", "unique_store_sectors", "shared_wavefronts", "atomic_sectors", "atomic_conflicts",
+    "dependent_steps",
+)  # fmt: skip
+"""The counters of struct Tally, by their names in cudagym.device.Counters."""
+
+
+class TallyRecord(ctypes.Structure):
+    """struct Tally of runtime.h."""
+
+    _fields_ = [(name, ctypes.c_uint64) for name in TALLY]
+
+
+class Runtime(NamedTuple):
+    """The loaded C library and the offsets of its records."""
+
+    library: ctypes.CDLL
+    path: Path
+    layout: dict[str, int]
+
+
+@cache
+def host_key() -> str:
+    """What compiled code depends on besides its source: processor, LLVM, and this package's own sources."""
+    digest = hashlib.sha256()
+    for path in sorted(_HERE.iterdir()):
+        if path.name in (*_C_SOURCES, "runtime.h", "lower.py", "isa.py", "flow.py", "ptx.py", "native.py"):
+            digest.update(path.read_bytes())
+    features = llvm.get_host_cpu_features().flatten()
+    return key_of(
+        digest.hexdigest(), platform.machine(), llvm.get_host_cpu_name(), features, llvmlite.__version__
+    )
+
+
+@cache
+def runtime() -> Runtime:
+    """The C runtime, compiled when the cache has none. Raises InfrastructureError without a C compiler."""
+    store = Store("runtime")
+    key = key_of(host_key(), *_FLAGS)
+    if store.get(key) is None:
+        store.put(key, {"runtime.so": _compile_runtime()})
+    path = store.path(key, "runtime.so")
+    library = ctypes.CDLL(str(path))
+    pointer, word, wide = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
+    library.cg_new.restype = pointer
+    library.cg_start.argtypes = [pointer, wide, ctypes.c_double, word, word]
+    library.cg_start.restype = None
+    library.cg_set_slot.argtypes = [pointer, word, pointer, wide, pointer, wide]
+    library.cg_set_slot.restype = None
+    library.cg_begin.argtypes = [pointer, pointer, pointer, wide, wide, wide, pointer, pointer, pointer]
+    library.cg_run.argtypes = [pointer, pointer, wide, word, ctypes.c_int]
+    library.cg_end.argtypes = [pointer]
+    library.cg_end.restype = None
+    library.cg_fault.argtypes = library.cg_tally.argtypes = [pointer]
+    library.cg_fault.restype = ctypes.POINTER(FaultRecord)
+    library.cg_tally.restype = ctypes.POINTER(TallyRecord)
+    for function in (library.cg_steps, library.cg_uninitialised):
+        function.argtypes, function.restype = [pointer], wide
+    offsets = (wide * len(_LAYOUT)).in_dll(library, "cg_layout")
+    return Runtime(library, path, dict(zip(_LAYOUT, offsets, strict=True)))
+
+
+def _compile_runtime() -> bytes:
+    compiler = next((path for name in ("gcc", "cc", "clang") if (path := shutil.which(name))), None)
+    if compiler is None:
+        raise InfrastructureError("no C compiler was found; install gcc (Debian: apt install g++)")
+    flags = [flag.replace("-march", "-mcpu") if platform.machine() == "aarch64" else flag for flag in _FLAGS]
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "runtime.so"
+        command = [compiler, *flags, "-o", str(target), *(str(_HERE / name) for name in _C_SOURCES), "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise InfrastructureError(
+                f"{compiler} could not build the simulator's runtime: {done.stderr[-2000:]}"
+            )
+        return target.read_bytes()
+
+
+class NativeKernel:
+    """A compiled kernel in memory. Its code lives as long as this object."""
+
+    def __init__(self, code: bytes, register_bytes: int) -> None:
+        self.register_bytes = register_bytes
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        self.address = self._engine.get_function_address("kernel")
+        if not self.address:
+            raise GraderError("a compiled kernel has no code")
+
+
+def native_kernel(key: str, lower: Callable[[], Lowered]) -> NativeKernel:
+    """The kernel that the cache holds under `key`, else what `lower` says, compiled and kept."""
+    _initialise()
+    store = Store("jit")
+    full_key = key_of(key, host_key())
+    files = store.get(full_key)
+    if files is None:
+        lowered = lower()
+        module = llvm.parse_assembly(lowered.ir)
+        code = _target_machine().emit_object(module)
+        files = {"kernel.o": code, "registers": str(lowered.register_bytes).encode()}
+        store.put(full_key, files)
+    return NativeKernel(files["kernel.o"], int(files["registers"]))
+
+
+@cache
+def _initialise() -> None:
+    """Makes the runtime's functions known to the linker of compiled code."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.load_library_permanently(str(runtime().path))
+
+
+def _target_machine() -> llvm.TargetMachine:
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=_CODE_LEVEL,
+        reloc="static",
+        codemodel="jitdefault",
+        jit=True,
+    )

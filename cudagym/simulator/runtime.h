@@ -1,0 +1,134 @@
+/* The part of the simulated GPU that compiled kernels call into, and that drives them.
+
+   A kernel is compiled to one function, kernel(warp): it runs the lanes of one warp until all of them have exited or
+   wait, or until its fuel is spent, and can then be called again. Everything it knows lies in its Warp, followed by
+   its registers. All device memory is reached through the functions here, which check every address; a fault leaves
+   the compiled code by longjmp. The layout constants at the end of schedule.c tell Python where the fields are. */
+#ifndef CUDAGYM_RUNTIME_H
+#define CUDAGYM_RUNTIME_H
+
+#include <setjmp.h>
+#include <stdint.h>
+#include <string.h>
+
+#define LANES 32
+#define FULL 0xffffffffu
+#define INLINE static inline __attribute__((always_inline))
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define EACH_LANE(i) for (int i = 0; i < LANES; i++)
+#define EACH_SET(i, mask) for (uint32_t m_ = (mask), i; m_ && (i = (uint32_t)__builtin_ctz(m_), 1); m_ &= m_ - 1)
+
+/* Device addresses: FIRST_ADDRESS and SLOT_BITS as in cudagym.build.program. The windows lie below the slots. */
+#define FIRST_ADDRESS (1ull << 44)
+#define SLOT_BITS 34
+#define MAX_SLOTS 1024
+#define SHARED_WINDOW (1ull << 40)
+#define LOCAL_WINDOW (1ull << 41)
+#define PARAM_WINDOW (1ull << 42)
+#define WINDOW_BYTES (1ull << 32)
+
+enum Space { GLOBAL, GENERIC, LOCAL, SHARED, PARAM };
+enum SlotFlags { READ_ONLY = 1, RELEASED = 2, TRACKED = 4 };
+enum FaultKind { NO_FAULT, OUT_OF_BOUNDS, MISALIGNED, INPUT_MODIFIED, RACE, BARRIER_DIVERGENCE, DEADLOCK, OVER_BUDGET,
+                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY };
+enum Outcome { DONE, FAULTED, STUCK };
+
+typedef struct Slot {
+    uint8_t *host;
+    uint64_t size;
+    uint8_t *written; /* one byte per byte, nonzero once written; only for TRACKED slots */
+    uint64_t flags;
+} Slot;
+
+typedef struct Fault {
+    int32_t kind, site, space, write, lane, warp, width, other_site, other_thread;
+    uint32_t block;
+    uint64_t address;
+} Fault;
+
+/* What the watched blocks of a launch did; in the order of OBSERVED in machine.py. */
+typedef struct Tally {
+    uint64_t blocks, warps, load_sectors, store_sectors, load_lines, store_lines, unique_load_sectors,
+        unique_store_sectors, wavefronts, atomic_sectors, atomic_conflicts, dependent_steps;
+} Tally;
+
+typedef struct SharedByte {
+    uint32_t write_epoch, read_epoch;
+    int16_t writer, reader; /* threads; -1: none */
+    uint16_t write_site, read_site;
+    uint8_t written, contended, many_readers, pad[5];
+} SharedByte;
+
+typedef struct Machine Machine;
+typedef struct Block Block;
+
+typedef struct Warp {
+    uint16_t pc[LANES]; /* the basic block each lane runs next */
+    uint32_t live, barred, synced; /* lanes that have not exited; wait at a barrier; wait for others of the warp */
+    uint32_t prefer; /* lanes at basic blocks from here on go first; 0 means the lowest block goes first */
+    int64_t fuel; /* jumps backwards left before the kernel yields */
+    uint64_t steps;
+    uint64_t *counts; /* per basic block: executions, lanes */
+    const uint32_t *tid; /* [3][LANES] */
+    const uint32_t *ctaid;
+    const uint32_t *shape; /* ntid[3], nctaid[3], dynamic and total shared bytes, SMs, warps */
+    const uint8_t *params;
+    uint8_t *local;
+    Block *block;
+    Machine *machine;
+    uint32_t index, idle;
+    uint64_t accesses, state; /* memory accesses so far; a hash of the registers at the last yield */
+    uint32_t watched;
+    uint32_t barrier[LANES], barrier_site[LANES], barrier_count[LANES], barrier_value[LANES];
+} __attribute__((aligned(64))) Warp;
+
+struct Block {
+    uint32_t id, ctaid[4], watched, threads, warps; /* the fourth: the SM */
+    uint32_t tokens[16]; /* lanes that arrived at a barrier without waiting */
+    uint32_t epoch;
+    uint8_t *shared, *local, *warp_base;
+    SharedByte *shadow;
+    Block *next;
+};
+
+typedef int32_t (*Kernel)(Warp *);
+
+struct Machine {
+    Slot slots[MAX_SLOTS];
+    Kernel kernel;
+    const uint8_t *params;
+    uint64_t param_bytes, shared_bytes, local_bytes, register_bytes, warp_stride, poison;
+    uint32_t shape[10];
+    uint32_t threads, warps;
+    uint32_t *tid; /* [warps][3][LANES] */
+    uint64_t *counts, *ignored_counts;
+    uint64_t steps, budget;
+    double deadline;
+    uint32_t checked;
+    uint32_t max_resident;
+    Block *resident, **resident_end, *pool;
+    uint32_t residents;
+    uint64_t uninitialised; /* 1 + site of the first read of memory that nothing wrote */
+    Tally tally;
+    Fault fault;
+    jmp_buf escape;
+    uint64_t *sectors[2]; /* hash sets of the current watched block: loads, stores */
+    uint64_t sector_room[2], sector_count[2];
+};
+
+INLINE Warp *warp_of(const Machine *m, const Block *b, uint32_t index) {
+    return (Warp *)(b->warp_base + index * m->warp_stride);
+}
+
+INLINE uint32_t thread_of(const Warp *w, uint32_t lane) { return w->index * LANES + lane; }
+
+__attribute__((noreturn)) void fault_at(Warp *w, int kind, uint32_t site, int space, uint32_t lane, uint64_t address,
+                                        uint32_t width, int write);
+
+/* watch.c: addresses are per lane, in `space` (GLOBAL or SHARED); called before the access takes place. */
+void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,
+                  uint32_t site, const uint8_t *values, uint32_t width);
+void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, uint32_t site);
+void watch_block_end(Machine *m, Block *b);
+void watch_order(Block *b);
+#endif

@@ -1,0 +1,463 @@
+/* Blocks and warps: who runs next, barriers, progress. */
+#include "runtime.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define FUEL 2048 /* backward jumps between two looks at the budget */
+#define PATIENCE 64 /* rounds a block may only yield before others get a turn */
+#define ROUNDS_UNTIL_STUCK 3
+#define CLOCK_STEPS 2000000 /* warp instructions between two looks at the clock */
+
+enum BlockState { ENDED, SPINS, PREEMPTED };
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static uint64_t round_up(uint64_t size, uint64_t to) { return (size + to - 1) / to * to; }
+
+/* ---- one block's memory ---- */
+
+static uint64_t local_stride(const Machine *m) { return round_up(m->local_bytes, 4) * LANES; }
+
+static void free_block(Block *b) {
+    free(b->warp_base);
+    free(b->shared);
+    free(b->local);
+    free(b->shadow);
+    free(b);
+}
+
+static Block *new_block(const Machine *m) {
+    Block *b = calloc(1, sizeof *b);
+    if (!b) return NULL;
+    b->warp_base = aligned_alloc(64, round_up(m->warps * m->warp_stride, 64));
+    b->shared = aligned_alloc(64, round_up(m->shared_bytes + 64, 64));
+    b->local = aligned_alloc(64, round_up(m->warps * local_stride(m) + 64, 64));
+    if (m->checked) b->shadow = malloc((m->shared_bytes + 1) * sizeof(SharedByte));
+    if (b->warp_base && b->shared && b->local && (!m->checked || b->shadow)) return b;
+    free_block(b);
+    return NULL;
+}
+
+static Block *start_block(Machine *m, uint32_t id, uint32_t watched) {
+    Block *b = m->pool;
+    if (b) m->pool = b->next;
+    else if (!(b = new_block(m))) return NULL;
+    b->id = id;
+    b->ctaid[0] = id % m->shape[3];
+    b->ctaid[1] = id / m->shape[3] % m->shape[4];
+    b->ctaid[2] = id / m->shape[3] / m->shape[4];
+    b->ctaid[3] = id % m->shape[8];
+    b->watched = watched;
+    b->threads = m->threads;
+    b->warps = m->warps;
+    b->epoch = 1;
+    b->next = NULL;
+    memset(b->tokens, 0, sizeof b->tokens);
+    memset(b->shared, (int)m->poison, m->shared_bytes);
+    memset(b->local, (int)m->poison, m->warps * local_stride(m));
+    if (watched && b->shadow) {
+        memset(b->shadow, 0, m->shared_bytes * sizeof(SharedByte));
+        for (uint64_t i = 0; i < m->shared_bytes; i++) b->shadow[i].writer = b->shadow[i].reader = -1;
+    }
+    for (uint32_t i = 0; i < m->warps; i++) {
+        Warp *w = warp_of(m, b, i);
+        memset(w, 0, sizeof *w + m->register_bytes);
+        const uint32_t rest = m->threads - i * LANES;
+        w->live = rest >= LANES ? FULL : (1u << rest) - 1;
+        w->counts = watched ? m->counts : m->ignored_counts;
+        w->tid = m->tid + i * 3 * LANES;
+        w->ctaid = b->ctaid;
+        w->shape = m->shape;
+        w->params = m->params;
+        w->local = b->local + i * local_stride(m);
+        w->block = b;
+        w->machine = m;
+        w->index = i;
+        w->watched = watched;
+    }
+    return b;
+}
+
+static void end_block(Machine *m, Block *b) {
+    if (b->watched) {
+        uint64_t longest = 0;
+        for (uint32_t i = 0; i < m->warps; i++) {
+            const uint64_t steps = warp_of(m, b, i)->steps;
+            if (steps > longest) longest = steps;
+        }
+        m->tally.blocks++;
+        m->tally.warps += m->warps;
+        m->tally.dependent_steps += longest;
+        watch_block_end(m, b);
+    }
+    b->next = m->pool;
+    m->pool = b;
+}
+
+/* ---- barriers ---- */
+
+/* mode: 0 wait, 1 arrive only, 2 popc, 3 and, 4 or; bit 8: lanes of a warp may come from different places. */
+void cg_barrier(Warp *w, uint32_t mask, uint32_t id, uint32_t count, uint32_t mode, uint32_t site, uint32_t values) {
+    id &= 15;
+    if (mode == 1) {
+        w->block->tokens[id] += (uint32_t)__builtin_popcount(mask) + (uint32_t)__builtin_popcount(~w->live);
+        return;
+    }
+    w->barred |= mask;
+    EACH_SET(i, mask) {
+        w->barrier[i] = id | mode << 8;
+        w->barrier_site[i] = site;
+        w->barrier_count[i] = count;
+        w->barrier_value[i] = values >> i & 1;
+    }
+}
+
+static uint32_t waiting_lanes(const Warp *w, uint32_t id) {
+    uint32_t mask = 0;
+    EACH_LANE(i) mask |= (uint32_t)((w->barrier[i] & 15) == id) << i;
+    return mask & w->barred;
+}
+
+static uint32_t reduced(uint32_t mode, uint32_t all, uint32_t ones) {
+    return mode == 2 ? ones : mode == 3 ? ones == all : ones != 0;
+}
+
+static void release(Machine *m, Block *b, uint32_t id, uint32_t waiting, uint32_t ones) {
+    for (uint32_t i = 0; i < b->warps; i++) {
+        Warp *w = warp_of(m, b, i);
+        const uint32_t mask = waiting_lanes(w, id);
+        if (!mask) continue;
+        const uint32_t first = (uint32_t)__builtin_ctz(mask);
+        EACH_SET(k, mask) {
+            if (w->barrier_site[k] != w->barrier_site[first] && !(w->barrier[k] & 1u << 16)) {
+                m->fault = (Fault){.kind = BARRIER_DIVERGENCE, .site = (int32_t)w->barrier_site[first],
+                                   .lane = (int32_t)first, .warp = (int32_t)i, .block = b->id,
+                                   .other_site = (int32_t)w->barrier_site[k], .other_thread = (int32_t)thread_of(w, k)};
+                longjmp(m->escape, 1);
+            }
+            w->barrier_value[k] = reduced(w->barrier[k] >> 8 & 255, waiting, ones);
+        }
+        w->barred &= ~mask;
+        w->idle = 0;
+    }
+    b->tokens[id] = 0;
+    b->epoch++;
+}
+
+/* Lets go of every barrier that all who must have reached. Exited lanes count as arrived. */
+static int release_barriers(Machine *m, Block *b) {
+    uint32_t live = 0, waiting[16] = {0}, ones[16] = {0}, arrived[16] = {0}, wanted[16] = {0}, ids = 0;
+    for (uint32_t i = 0; i < b->warps; i++) {
+        const Warp *w = warp_of(m, b, i);
+        live += (uint32_t)__builtin_popcount(w->live);
+        for (uint32_t rest = w->barred; rest;) {
+            const uint32_t id = w->barrier[__builtin_ctz(rest)] & 15, mask = waiting_lanes(w, id);
+            uint32_t set = 0;
+            EACH_SET(k, mask) {
+                set += w->barrier_value[k];
+                if (w->barrier_count[k] > wanted[id]) wanted[id] = w->barrier_count[k];
+            }
+            ids |= 1u << id;
+            waiting[id] += (uint32_t)__builtin_popcount(mask);
+            arrived[id] += (uint32_t)__builtin_popcount(mask) + (uint32_t)__builtin_popcount(~w->live);
+            ones[id] += set;
+            rest &= ~mask;
+        }
+    }
+    int released = 0;
+    EACH_SET(id, ids) {
+        const int complete = wanted[id] ? arrived[id] + b->tokens[id] >= wanted[id] : waiting[id] == live;
+        if (complete) release(m, b, id, waiting[id], ones[id]);
+        released |= complete;
+    }
+    return released;
+}
+
+__attribute__((noreturn)) static void deadlock(Machine *m, Block *b) {
+    Fault f = {.kind = DEADLOCK, .site = -1, .other_site = -1, .other_thread = -1, .block = b->id};
+    for (uint32_t i = 0; i < b->warps; i++) {
+        const Warp *w = warp_of(m, b, i);
+        EACH_SET(k, w->live) {
+            if (w->barred >> k & 1 && f.site < 0) {
+                f.site = (int32_t)w->barrier_site[k];
+                f.warp = (int32_t)i;
+                f.lane = (int32_t)k;
+            } else if ((!(w->barred >> k & 1) || (int32_t)w->barrier_site[k] != f.site) && f.other_thread < 0) {
+                f.other_thread = (int32_t)thread_of(w, k);
+                f.other_site = w->barred >> k & 1 ? (int32_t)w->barrier_site[k] : -2 - (int32_t)w->pc[k];
+            }
+        }
+    }
+    if (f.site < 0) {
+        f.site = f.other_site;
+        f.warp = f.other_thread / LANES;
+        f.lane = f.other_thread % LANES;
+        f.other_thread = -1;
+    }
+    m->fault = f;
+    longjmp(m->escape, 1);
+}
+
+/* ---- running ---- */
+
+static void check_budget(Machine *m, const Warp *w) {
+    static uint64_t next_look;
+    int kind = NO_FAULT;
+    if (m->steps > m->budget) kind = OVER_BUDGET;
+    if (m->steps >= next_look || m->steps + CLOCK_STEPS < next_look) {
+        next_look = m->steps + CLOCK_STEPS;
+        if (now() > m->deadline) kind = OVER_TIME;
+    }
+    if (!kind) return;
+    const int lane = w->live ? __builtin_ctz(w->live) : 0;
+    m->fault = (Fault){.kind = kind, .site = -2 - (int32_t)w->pc[lane], .lane = lane, .warp = (int32_t)w->index,
+                       .block = w->block->id, .other_thread = -1};
+    longjmp(m->escape, 1);
+}
+
+static uint64_t hash_state(const Machine *m, const Warp *w) {
+    const uint64_t *at = (const uint64_t *)(w + 1);
+    uint64_t hash = (uint64_t)w->live << 32 ^ w->barred;
+    for (uint64_t i = 0; i < m->register_bytes / 8; i++) hash = (hash ^ at[i]) * 0x9e3779b97f4a7c15ull;
+    at = (const uint64_t *)w->pc;
+    for (int i = 0; i < LANES / 4; i++) hash = (hash ^ at[i]) * 0x9e3779b97f4a7c15ull;
+    return hash | 1;
+}
+
+/* Runs a warp until it ends, waits or yields. Returns whether it yielded. */
+static int run_warp(Machine *m, Warp *w) {
+    for (;;) {
+        const uint32_t live = w->live, barred = w->barred;
+        const uint64_t before = w->steps;
+        w->fuel = FUEL;
+        const int yielded = m->kernel(w);
+        m->steps += w->steps - before;
+        check_budget(m, w);
+        if (yielded) return 1;
+        /* Lanes that wait for others of their warp look again when some of those have exited or gone to a barrier. */
+        if (!w->synced || (w->live == live && w->barred == barred && w->steps == before)) return 0;
+        w->synced = 0;
+        w->prefer = 0;
+    }
+}
+
+/* After a yield: lets the warp's other lanes go first. Returns whether the warp spins: its registers are as they were
+   at the last yield, for every group of lanes. */
+static int after_yield(const Machine *m, Warp *w) {
+    const uint64_t state = hash_state(m, w);
+    w->idle = state == w->state ? w->idle + 1 : 0;
+    w->state = state;
+    const uint32_t running = w->live & ~w->barred & ~w->synced;
+    uint32_t lowest = 0xffff, highest = 0;
+    EACH_SET(i, running) {
+        if (w->pc[i] < lowest) lowest = w->pc[i];
+        if (w->pc[i] > highest) highest = w->pc[i];
+    }
+    /* The group that ran last is the first at or behind `prefer`. */
+    uint32_t ran = highest + 1;
+    EACH_SET(i, running) if (w->pc[i] >= w->prefer && w->pc[i] < ran) ran = w->pc[i];
+    if (ran > highest) ran = lowest;
+    w->prefer = lowest == highest || ran == highest ? 0 : ran + 1;
+    return w->idle >= (lowest == highest ? 1 : 8);
+}
+
+static int run_block(Machine *m, Block *b) {
+    for (int round = 0; round < PATIENCE; round++) {
+        uint32_t alive = 0, ran = 0, yielded = 0, spinning = 0;
+        for (uint32_t i = 0; i < b->warps; i++) {
+            Warp *w = warp_of(m, b, i);
+            if (!w->live) continue;
+            alive++;
+            if (!(w->live & ~w->barred & ~w->synced)) continue;
+            ran++;
+            if (run_warp(m, w)) {
+                yielded++;
+                spinning += (uint32_t)after_yield(m, w);
+            }
+        }
+        if (!alive) return ENDED;
+        const int released = release_barriers(m, b);
+        if (released || yielded < ran) round = -1;
+        if (!ran && !released) {
+            int live = 0;
+            for (uint32_t i = 0; i < b->warps; i++) {
+                Warp *w = warp_of(m, b, i);
+                live |= w->live != 0;
+            }
+            if (live) deadlock(m, b);
+        }
+        if (ran && ran == spinning && !released) return SPINS;
+    }
+    return PREEMPTED;
+}
+
+__attribute__((noreturn)) static void no_progress(Machine *m, const Block *b) {
+    for (uint32_t i = 0; i < b->warps; i++) {
+        const Warp *w = warp_of(m, b, i);
+        const uint32_t running = w->live & ~w->barred & ~w->synced;
+        if (!running) continue;
+        const int lane = __builtin_ctz(running);
+        m->fault = (Fault){.kind = w->accesses ? DEADLOCK : ENDLESS, .site = -2 - (int32_t)w->pc[lane], .lane = lane,
+                           .warp = (int32_t)i, .block = b->id, .other_site = -1, .other_thread = -1};
+        longjmp(m->escape, 1);
+    }
+    abort();
+}
+
+static void out_of_memory(Machine *m, uint32_t id) {
+    m->fault = (Fault){.kind = NO_MEMORY, .site = -1, .block = id};
+    longjmp(m->escape, 1);
+}
+
+/* One turn for every resident block. Returns whether any of them got on. */
+static int run_residents(Machine *m) {
+    int progress = 0;
+    for (Block **link = &m->resident; *link;) {
+        Block *b = *link;
+        const int state = run_block(m, b);
+        progress |= state != SPINS;
+        if (state != ENDED) {
+            link = &b->next;
+            continue;
+        }
+        *link = b->next;
+        m->residents--;
+        end_block(m, b);
+    }
+    return progress;
+}
+
+static void run_all(Machine *m, const uint32_t *ids, uint64_t count, uint32_t watched, int more, int *outcome) {
+    uint64_t next = 0, idle = 0, since = 0;
+    while (next < count || m->resident) {
+        if (next < count && m->residents < m->max_resident) {
+            Block *b = start_block(m, ids[next], watched);
+            if (!b) out_of_memory(m, ids[next]);
+            next++;
+            if (run_block(m, b) == ENDED) {
+                end_block(m, b);
+                if (!m->resident || ++since * 4 < m->residents) continue;
+            } else {
+                Block **link = &m->resident;
+                while (*link) link = &(*link)->next;
+                *link = b;
+                m->residents++;
+                if (++since * 4 < m->residents) continue;
+            }
+        }
+        since = 0;
+        idle = run_residents(m) ? 0 : idle + 1;
+        if (idle < ROUNDS_UNTIL_STUCK || (next < count && m->residents < m->max_resident)) continue;
+        if (!more) no_progress(m, m->resident);
+        *outcome = STUCK;
+        return;
+    }
+}
+
+/* ---- called from compiled kernels, besides memory.c and math.c ---- */
+
+__attribute__((noreturn)) void cg_trap(Warp *w, uint32_t mask, uint32_t site) {
+    fault_at(w, TRAP, site, GLOBAL, mask ? (uint32_t)__builtin_ctz(mask) : 0, 0, 0, 0);
+}
+
+/* What came before happens before what follows: a fence, an acquire or a release. */
+void cg_order(Warp *w) {
+    if (w->watched) watch_order(w->block);
+}
+
+/* ---- called from Python ---- */
+
+/* Runs blocks `ids` of the current launch in this order, after those still resident. `more` says that the caller could
+   add others when these spin; then STUCK may come back, with the blocks still resident. */
+int cg_run(Machine *m, const uint32_t *ids, uint64_t count, uint32_t watched, int more) {
+    int outcome = DONE;
+    if (setjmp(m->escape)) return FAULTED;
+    run_all(m, ids, count, watched, more, &outcome);
+    return outcome;
+}
+
+/* Prepares a launch. `shape` as in Warp; `counts` two numbers per basic block. Returns 0 when there is no memory. */
+int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_bytes, uint64_t local_bytes,
+             uint64_t register_bytes, const uint32_t *shape, uint64_t *counts, uint64_t *ignored_counts) {
+    m->kernel = kernel;
+    m->params = params;
+    m->param_bytes = param_bytes;
+    m->local_bytes = local_bytes;
+    m->register_bytes = register_bytes;
+    memcpy(m->shape, shape, sizeof m->shape);
+    m->shared_bytes = shape[7];
+    m->counts = counts;
+    m->ignored_counts = ignored_counts;
+    m->threads = m->shape[0] * m->shape[1] * m->shape[2];
+    m->warps = (m->threads + LANES - 1) / LANES;
+    m->warp_stride = round_up(sizeof(Warp) + m->register_bytes, 64);
+    m->resident = m->pool = NULL;
+    m->residents = 0;
+    memset(&m->tally, 0, sizeof m->tally);
+    memset(&m->fault, 0, sizeof m->fault);
+    const uint64_t block_bytes = m->warps * (m->warp_stride + local_stride(m)) + m->shared_bytes + sizeof(Block);
+    const uint64_t affordable = (1ull << 30) / block_bytes;
+    m->max_resident = affordable < 1 ? 1 : affordable > 16384 ? 16384 : (uint32_t)affordable;
+    m->tid = malloc((uint64_t)m->warps * 3 * LANES * sizeof(uint32_t));
+    if (!m->tid) return 0;
+    for (uint32_t t = 0; t < m->warps * LANES; t++) {
+        uint32_t *at = m->tid + t / LANES * 3 * LANES + t % LANES;
+        at[0] = t % m->shape[0];
+        at[LANES] = t / m->shape[0] % m->shape[1];
+        at[2 * LANES] = t / m->shape[0] / m->shape[1];
+    }
+    return 1;
+}
+
+/* Frees what a launch took. */
+void cg_end(Machine *m) {
+    for (int list = 0; list < 2; list++)
+        for (Block *b = list ? m->pool : m->resident, *next; b; b = next) {
+            next = b->next;
+            free_block(b);
+        }
+    m->resident = m->pool = NULL;
+    free(m->tid);
+    m->tid = NULL;
+    for (int k = 0; k < 2; k++) {
+        free(m->sectors[k]);
+        m->sectors[k] = NULL;
+        m->sector_room[k] = m->sector_count[k] = 0;
+    }
+}
+
+Machine *cg_new(void) { return calloc(1, sizeof(Machine)); }
+
+/* Starts a run: what it may cost, what is checked, and the byte that fills memory without content. */
+void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uint32_t poison) {
+    memset(m->slots, 0, sizeof m->slots);
+    m->steps = 0;
+    m->budget = budget;
+    m->deadline = now() + seconds;
+    m->checked = checked;
+    m->poison = poison;
+    m->uninitialised = 0;
+}
+
+void cg_set_slot(Machine *m, uint32_t index, uint8_t *host, uint64_t size, uint8_t *written, uint64_t flags) {
+    m->slots[index & (MAX_SLOTS - 1)] = (Slot){host, size, written, flags};
+}
+
+const Fault *cg_fault(const Machine *m) { return &m->fault; }
+const Tally *cg_tally(const Machine *m) { return &m->tally; }
+uint64_t cg_steps(const Machine *m) { return m->steps; }
+uint64_t cg_uninitialised(const Machine *m) { return m->uninitialised; }
+
+/* Offsets that compiled kernels and Python need, in the order of LAYOUT in native.py. */
+const uint64_t cg_layout[] = {
+    offsetof(Warp, pc), offsetof(Warp, live), offsetof(Warp, barred), offsetof(Warp, synced), offsetof(Warp, prefer),
+    offsetof(Warp, fuel), offsetof(Warp, steps), offsetof(Warp, counts), offsetof(Warp, tid), offsetof(Warp, ctaid),
+    offsetof(Warp, shape), offsetof(Warp, params), offsetof(Warp, local), offsetof(Warp, index),
+    offsetof(Warp, barrier_value), sizeof(Warp),
+};

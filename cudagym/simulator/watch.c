@@ -1,0 +1,210 @@
+/* Observers: counters of memory traffic, races in shared memory, reads of what nothing wrote. */
+#include "runtime.h"
+
+#include <stdlib.h>
+
+#define SECTOR 32
+#define LINE 128
+#define NOBODY (-1)
+
+/* ---- global memory: sectors and lines ---- */
+
+static int insert(uint64_t *table, uint64_t room, uint64_t key) {
+    uint64_t at = (key * 0x9e3779b97f4a7c15ull >> 20) & (room - 1);
+    while (table[at] && table[at] != key + 1) at = (at + 1) & (room - 1);
+    const int is_new = !table[at];
+    table[at] = key + 1;
+    return is_new;
+}
+
+static void remember_sector(Machine *m, int set, uint64_t sector) {
+    if (2 * m->sector_count[set] >= m->sector_room[set]) {
+        const uint64_t room = m->sector_room[set] ? 2 * m->sector_room[set] : 1024;
+        uint64_t *table = calloc(room, sizeof *table);
+        if (!table) return; /* the count stays a lower bound */
+        for (uint64_t i = 0; i < m->sector_room[set]; i++)
+            if (m->sectors[set][i]) insert(table, room, m->sectors[set][i] - 1);
+        free(m->sectors[set]);
+        m->sectors[set] = table;
+        m->sector_room[set] = room;
+    }
+    m->sector_count[set] += (uint64_t)insert(m->sectors[set], m->sector_room[set], sector);
+}
+
+/* The distinct values of address / unit over the bytes of all lanes, in `found`; at most one per lane and 16 bytes. */
+static uint32_t distinct(uint32_t mask, const uint64_t *address, uint32_t bytes, uint64_t unit, uint64_t *found) {
+    uint32_t count = 0;
+    EACH_SET(i, mask) {
+        for (uint64_t key = address[i] / unit; key <= (address[i] + bytes - 1) / unit; key++) {
+            uint32_t k = count;
+            while (k > 0 && found[k - 1] != key) k--;
+            if (k == 0) found[count++] = key;
+        }
+    }
+    return count;
+}
+
+static void count_global(Machine *m, uint32_t mask, const uint64_t *address, uint32_t bytes, int write) {
+    uint64_t found[2 * LANES];
+    const uint32_t lines = distinct(mask, address, bytes, LINE, found);
+    const uint32_t sectors = distinct(mask, address, bytes, SECTOR, found);
+    *(write ? &m->tally.store_lines : &m->tally.load_lines) += lines;
+    *(write ? &m->tally.store_sectors : &m->tally.load_sectors) += sectors;
+    for (uint32_t k = 0; k < sectors; k++) remember_sector(m, write, found[k]);
+}
+
+static void track_written(Machine *m, uint32_t mask, const uint64_t *address, uint32_t bytes, int write, uint32_t site) {
+    EACH_SET(i, mask) {
+        const Slot *slot = &m->slots[(address[i] - FIRST_ADDRESS) >> SLOT_BITS];
+        if (!(slot->flags & TRACKED)) continue;
+        uint8_t *at = slot->written + ((address[i] - FIRST_ADDRESS) & ((1ull << SLOT_BITS) - 1));
+        if (write) memset(at, 1, bytes);
+        else if (!m->uninitialised && memchr(at, 0, bytes)) m->uninitialised = 1 + site;
+    }
+}
+
+/* ---- shared memory: wavefronts ---- */
+
+/* 32 banks of 4 bytes serve one word each per pass; 8-byte accesses go by half warps, 16-byte ones by quarters. */
+static uint32_t wavefronts(uint32_t mask, const uint64_t *address, uint32_t bytes) {
+    const int group = bytes <= 4 ? LANES : LANES * 4 / (int)bytes;
+    uint32_t total = 0;
+    for (int first = 0; first < LANES; first += group) {
+        uint64_t words[LANES];
+        uint32_t per_bank[LANES] = {0}, most = 0;
+        const uint32_t part = mask & (group == LANES ? FULL : ((1u << group) - 1) << first);
+        const uint32_t count = distinct(part, address, bytes, 4, words);
+        for (uint32_t k = 0; k < count; k++)
+            if (++per_bank[words[k] % LANES] > most) most = per_bank[words[k] % LANES];
+        total += most;
+    }
+    return total;
+}
+
+/* ---- shared memory: races ----
+   Two threads of different warps conflict when nothing separates them in time: no barrier, fence or lock. A conflict
+   is a fault only where a value may depend on it: a read of what another thread writes, or a read of a byte that two
+   threads wrote differently. Writes that change nothing never conflict. */
+
+__attribute__((noreturn)) static void race(Warp *w, uint32_t lane, uint64_t address, uint32_t bytes, int write,
+                                           uint32_t site, int thread, uint32_t other_site) {
+    Machine *m = w->machine;
+    m->fault = (Fault){.kind = RACE, .site = (int32_t)site, .space = SHARED, .lane = (int32_t)lane,
+                       .warp = (int32_t)w->index, .block = w->block->id, .address = address, .width = (int32_t)bytes,
+                       .write = write, .other_thread = thread, .other_site = (int32_t)other_site};
+    longjmp(m->escape, 1);
+}
+
+static int foreign(const Warp *w, int thread) { return thread >= 0 && (uint32_t)thread / LANES != w->index; }
+
+static void shared_read(Warp *w, uint32_t lane, uint64_t address, uint32_t bytes, int strong, uint32_t site) {
+    SharedByte *s = w->block->shadow + address;
+    const uint32_t epoch = w->block->epoch;
+    for (uint32_t k = 0; k < bytes; k++, s++) {
+        if (!s->written && !w->machine->uninitialised) w->machine->uninitialised = 1 + site;
+        if (strong) continue;
+        if (s->write_epoch == epoch && foreign(w, s->writer))
+            race(w, lane, address, bytes, 0, site, s->writer, s->write_site);
+        if (s->contended) race(w, lane, address, bytes, 0, site, s->writer, s->write_site);
+        s->many_readers = s->read_epoch == epoch && (s->many_readers || foreign(w, s->reader));
+        s->reader = (int16_t)thread_of(w, lane);
+        s->read_epoch = epoch;
+        s->read_site = (uint16_t)site;
+    }
+}
+
+static void shared_write(Warp *w, uint32_t lane, uint64_t address, uint32_t bytes, int strong, uint32_t site,
+                         const uint8_t *value) {
+    SharedByte *s = w->block->shadow + address;
+    const uint8_t *old = w->block->shared + address;
+    const uint32_t epoch = w->block->epoch;
+    for (uint32_t k = 0; k < bytes; k++, s++) {
+        const int same = s->written && value[k] == old[k];
+        s->written = 1;
+        if (same && s->write_epoch != epoch) s->contended = 0;
+        if (strong || same) continue;
+        if (s->read_epoch == epoch && (s->many_readers || foreign(w, s->reader)))
+            race(w, lane, address, bytes, 1, site, s->reader, s->read_site);
+        s->contended = s->write_epoch == epoch && foreign(w, s->writer);
+        s->writer = (int16_t)thread_of(w, lane);
+        s->write_epoch = epoch;
+        s->write_site = (uint16_t)site;
+    }
+}
+
+/* Lanes of one store that write different values to one byte leave it undefined. */
+static void lanes_collide(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, const uint8_t *values,
+                          uint32_t width, uint32_t site) {
+    EACH_SET(i, mask) for (uint32_t j = 0; j < i; j++) {
+        if (!(mask >> j & 1) || address[j] != address[i]) continue;
+        for (uint32_t k = 0; k < bytes; k++) {
+            const uint8_t *element = values + k / width * 256 + k % width;
+            if (element[i * width] == element[j * width]) continue;
+            SharedByte *s = w->block->shadow + address[i] + k;
+            s->contended = 1;
+            s->write_site = (uint16_t)site;
+        }
+    }
+}
+
+static void check_shared(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int write, int strong,
+                         uint32_t site, const uint8_t *values, uint32_t width) {
+    EACH_SET(i, mask) {
+        if (!write) {
+            shared_read(w, i, address[i], bytes, strong, site);
+            continue;
+        }
+        uint8_t value[16];
+        for (uint32_t k = 0; k < bytes; k++) value[k] = values[k / width * 256 + i * width + k % width];
+        shared_write(w, i, address[i], bytes, strong, site, value);
+    }
+    if (write && !strong) lanes_collide(w, mask, address, bytes, values, width, site);
+}
+
+void watch_order(Block *b) { b->epoch++; }
+
+void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,
+                  uint32_t site, const uint8_t *values, uint32_t width) {
+    Machine *m = w->machine;
+    if (space == GLOBAL) {
+        count_global(m, mask, address, bytes, write);
+        if (m->checked) track_written(m, mask, address, bytes, write, site);
+        return;
+    }
+    m->tally.wavefronts += wavefronts(mask, address, bytes);
+    if (m->checked) check_shared(w, mask, address, bytes, write, strong, site, values, width);
+}
+
+void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, uint32_t site) {
+    Machine *m = w->machine;
+    uint64_t found[2 * LANES];
+    const uint32_t sectors = distinct(mask, address, bytes, SECTOR, found);
+    const uint32_t words = distinct(mask, address, 1, 4, found);
+    m->tally.atomic_sectors += sectors;
+    m->tally.atomic_conflicts += (uint32_t)__builtin_popcount(mask) - words;
+    if (!m->checked) return;
+    if (space == GLOBAL) {
+        track_written(m, mask, address, bytes, 0, site);
+        track_written(m, mask, address, bytes, 1, site);
+        return;
+    }
+    EACH_SET(i, mask) {
+        SharedByte *s = w->block->shadow + address[i];
+        for (uint32_t k = 0; k < bytes; k++, s++) {
+            if (!s->written && !m->uninitialised) m->uninitialised = 1 + site;
+            if (s->write_epoch == w->block->epoch && foreign(w, s->writer))
+                race(w, i, address[i], bytes, 1, site, s->writer, s->write_site);
+            s->written = 1;
+        }
+    }
+}
+
+void watch_block_end(Machine *m, Block *b) {
+    (void)b;
+    m->tally.unique_load_sectors += m->sector_count[0];
+    m->tally.unique_store_sectors += m->sector_count[1];
+    for (int k = 0; k < 2; k++) {
+        if (m->sectors[k]) memset(m->sectors[k], 0, m->sector_room[k] * sizeof(uint64_t));
+        m->sector_count[k] = 0;
+    }
+}
