@@ -62,13 +62,14 @@ class Norm(Record):
     """
 
     centred: bool
+    inputs: frozenset[str]
     scale: str = "1.0f / sqrtf(s / cols + eps)"
     finish: str
 
 
 NORMS = {
-    "layernorm": Norm(centred=True, finish="v * scale * {weight} + {bias}"),
-    "rmsnorm": Norm(centred=False, finish="v * scale * {weight}"),
+    "layernorm": Norm(centred=True, inputs=frozenset({"weight", "bias"}), finish="v * scale * {weight} + {bias}"),
+    "rmsnorm": Norm(centred=False, inputs=frozenset({"weight"}), finish="v * scale * {weight}"),
 }
 
 TRANSPOSITIONS = frozenset({"transpose", "hwc_to_chw"})

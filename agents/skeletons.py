@@ -22,7 +22,7 @@ _PACK_BYTES = 16
 def bind(template: str, spec: KernelSpec) -> Variables | None:
     """The variables that `kernels/<template>.cu` needs for `spec`, or None when it cannot compute it."""
     skeleton = next(name for name in _BINDERS if template.startswith(name + "_"))
-    if len(spec.outputs) != 1 or spec.outputs[0] is not spec.arrays[-1]:
+    if len(spec.outputs) != 1 or not spec.inputs:
         return None
     found = _BINDERS[skeleton](spec)
     if found is None or (template in _NEEDS and not _NEEDS[template](spec, found)):
@@ -161,6 +161,8 @@ def _norm(spec: KernelSpec) -> Variables | None:
     if norm is None or spec.inputs[0].axes != spec.outputs[0].axes:
         return None
     columns = {p.name: _load(p, f"{p.name}[c]") for p in spec.inputs[1:]}
+    if set(columns) != norm.inputs or not {"cols", "eps"} <= {p.name for p in spec.scalars}:
+        return None
     return {
         **_rows(spec.outputs[0]),
         "centred": norm.centred,
@@ -177,11 +179,13 @@ def _permutation(spec: KernelSpec) -> Variables | None:
 
 def _matmul(spec: KernelSpec) -> Variables | None:
     product = operators.PRODUCTS.get(operators.operation(spec))
-    if product is None or len(spec.inputs) < 2:
+    if product is None or any(len(p.axes) != 2 for p in (*spec.inputs[:2], spec.outputs[0])):
         return None
-    a, b, y = spec.inputs[0], spec.inputs[1], spec.outputs[0]
+    a, b, y = (*spec.inputs[:2], spec.outputs[0])
     (m, k), (_, n) = a.axes, y.axes
     transposed = b.axes == (n, k)
+    if y.axes != (m, n) or b.axes not in ((k, n), (n, k)):
+        return None
     exact = not y.dtype.is_float
 
     def a_at(row: str, inner: str) -> str:
@@ -211,15 +215,20 @@ def _matmul(spec: KernelSpec) -> Variables | None:
 def _attention(spec: KernelSpec) -> Variables | None:
     causal = operators.ATTENTIONS.get(operators.operation(spec))
     names = [p.name for p in spec.parameters]
-    if causal is None or names != ["q", "k", "v", "out", "heads", "seq", "dim"]:
+    fits = names == ["q", "k", "v", "out", "heads", "seq", "dim"] and all(
+        p.axes == ("heads", "seq", "dim") and p.dtype is DType.F32 for p in spec.arrays
+    )
+    if causal is None or not fits:
         return None
     return {"causal": causal}
 
 
 def _scan(spec: KernelSpec) -> Variables | None:
     exclusive = operators.SCANS.get(operators.operation(spec))
-    if exclusive is None or len(spec.inputs) != 1:
+    if exclusive is None or [p.axes for p in spec.inputs] != [spec.outputs[0].axes]:
         return None
+    if exclusive and spec.outputs[0].dtype.is_float:
+        return None  # Templates get the exclusive sum by subtraction, which is exact for integers only.
     held = {DType.I64: "long long", DType.I32: "int"}.get(spec.outputs[0].dtype, "float")
     return {**_rows(spec.outputs[0]), "exclusive": exclusive, "type": held}
 

@@ -1,3 +1,4 @@
+{# Functions that several templates define, word for word alike. They use the variables of whoever imports them. #}
 %% macro head()
 // algorithm: ${algorithm}
 %% for header in headers

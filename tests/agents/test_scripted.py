@@ -59,6 +59,16 @@ def test_an_unknown_operation_is_refused() -> None:
         TEACHER.ladder(mine)
 
 
+@pytest.mark.parametrize("name", ["layernorm_fp32", "matmul_fp32", "attention_fp32", "gelu_fp32", "cumsum_fp32"])
+def test_a_familiar_name_with_other_parameters_is_refused(name: str) -> None:
+    spec = get(name)
+    other = [
+        p.model_copy(update={"axes": (2, *p.axes[::-1], 3)}) if p.role == "in" else p for p in spec.parameters
+    ]
+    with pytest.raises(UsageError, match="no algorithm"):
+        TEACHER.ladder(spec.model_copy(update={"parameters": tuple(other)}))
+
+
 def test_an_unknown_setting_is_refused() -> None:
     tile = next(algorithm for algorithm in algorithms("matmul") if algorithm.name == "shared_tile")
     with pytest.raises(UsageError, match="no setting tile=7"):
