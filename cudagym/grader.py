@@ -129,9 +129,10 @@ class Grader:
                 yield futures[future], future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-            while wait(futures, timeout=0.1).not_done:
+            while any(future.running() for future in futures):
                 for judge in self._all_judges:
                     judge.interrupt()
+                wait(futures, timeout=0.1)
 
     def _examine_one(self, spec: KernelSpec, source: str, build: Build | BuildFailed, seed: int) -> Verdict:
         judge = self._judges.get()
