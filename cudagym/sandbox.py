@@ -150,16 +150,21 @@ def private_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def describe() -> dict[str, bool | str]:
-    """What boxes do on this machine, for `cudagym doctor`."""
+def describe() -> dict[str, bool]:
+    """What boxes do on this machine, for `cudagym doctor`, found out by running one.
+
+    Raises InfrastructureError or GraderError when boxes do not work here.
+    """
+    with private_folder() as folder:
+        limits = BoxLimits(wall_seconds=10, cpu_seconds=1, open_files=64)
+        status = run_boxed(["/bin/cat", "/proc/self/status"], cwd=folder, limits=limits).output
     return {
-        "launcher": str(_box()),
-        "process_group": True,
+        "own_process_group": True,
         "empty_environment": True,
         "resource_limits": True,
-        "no_new_privileges": True,
         "killed_with_parent": True,
-        "recorder_system_call_filter": True,
+        "no_new_privileges": b"NoNewPrivs:\t1" in status,
+        "recorder_system_call_filter": b"Seccomp:" in status,
         "file_access_rules": False,
         "network_rules": False,
     }

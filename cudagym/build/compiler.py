@@ -25,10 +25,15 @@ MAX_SOURCE_BYTES = 256 << 10
 FILE = "candidate.cu"
 """The name is the same for all, because it becomes part of the names of kernels in anonymous namespaces."""
 
-LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=20, memory_bytes=4 << 30, file_bytes=128 << 20, open_files=256)
+_FILE_MIB = 32
+LIMITS = BoxLimits(
+    wall_seconds=60.0, cpu_seconds=20, memory_bytes=4 << 30, file_bytes=_FILE_MIB << 20, open_files=256
+)
 _LOG_BYTES = 1 << 20
 _MESSAGE_CHARACTERS = 6000
-_CACHE_VERSION = "1"
+_CACHE_VERSION = "2"
+_TROUBLE = re.compile(r"No space left on device|unsupported GNU version|cannot execute|died due to signal 9")
+"""What a compiler says when the machine is at fault, or a candidate that wants it to look so."""
 _HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h"}
 
 
@@ -57,7 +62,7 @@ def compile_units(
     One result per unit, in order; a source that does not build does not stop the others, and equal units are
     built once. Raises InfrastructureError or GraderError when a compiler cannot do its work at all.
     """
-    flags = _flags(arch)
+    flags, jobs = _flags(arch), jobs or len(os.sched_getaffinity(0))
     store = Store("builds")
     results: dict[str, Compiled | BuildFailed] = {}
     missing: dict[str, Unit] = {}
@@ -75,12 +80,24 @@ def compile_units(
             missing[key] = unit
     if missing:
         with private_folder() as folder:
-            _run_graph(list(missing.values()), flags, toolchain, folder, jobs or len(os.sched_getaffinity(0)))
+            _run_graph(list(missing.values()), flags, toolchain, folder, jobs)
             for index, (key, unit) in enumerate(missing.items()):
                 results[key], lasting = _collect(unit, folder / str(index), toolchain)
                 if lasting:
                     store.put(key, _to_files(results[key]))
+        if any(isinstance(results[key], BuildFailed) and _TROUBLE.search(str(results[key])) for key in missing):
+            _require_working(flags, toolchain)
     return [results[key] for key in keys]
+
+
+def _require_working(flags: list[str], toolchain: Toolchain) -> None:
+    """Raises InfrastructureError when not even a trivial source compiles."""
+    trivial = Unit(source='extern "C" void solve() {}', prototype="void solve()")
+    with private_folder() as folder:
+        _run_graph([trivial], flags, toolchain, folder, 1)
+        result, _ = _collect(trivial, folder / "0", toolchain)
+    if isinstance(result, BuildFailed):
+        raise InfrastructureError(f"nvcc does not work on this machine:\n{result}")
 
 
 def _flags(arch: str) -> list[str]:
@@ -143,21 +160,26 @@ def _collect(unit: Unit, folder: Path, toolchain: Toolchain) -> tuple[Compiled |
     if report.timed_out:
         return BuildFailed(f"The compiler ran past its {LIMITS.wall_seconds:.0f} s limit."), False
     if report.exit_code == 0:
-        ptx = (folder / "candidate.ptx").read_text().replace(str(folder / FILE), FILE)
+        ptx = _without_paths((folder / "candidate.ptx").read_bytes().decode(errors="replace"), folder, toolchain)
         cubin = next(folder.glob("*.cubin")).read_bytes()
         library = (folder / "candidate.so").read_bytes()
         return Compiled(ptx=ptx, cubin=cubin, library=library, log=log), True
     if "signal 24" in log or "CPU time limit exceeded" in log or report.over_cpu:
         return BuildFailed(f"The compiler ran past its {LIMITS.cpu_seconds} s limit of CPU time."), True
-    if trouble := re.search(r"No space left on device|unsupported GNU version|cannot execute '[^']*'", log):
-        raise InfrastructureError(f"nvcc does not work on this machine ({trouble[0]}):\n{log[-2000:]}")
-    return BuildFailed(_message(log, unit)), True
+    if "signal 25" in log or "File size limit exceeded" in log:
+        return BuildFailed(f"The compiler's output is larger than {_FILE_MIB} MiB."), True
+    return BuildFailed(_message(log, unit)), not _TROUBLE.search(log)
+
+
+def _without_paths(text: str, folder: Path, toolchain: Toolchain) -> str:
+    """Compiler output, the same in whatever folder and on whatever machine it was made."""
+    text = text.replace(f"{folder}/", "").replace(str(folder), ".")
+    return text.replace(f"{toolchain.root}/bin/..//", "<cuda>/").replace(str(toolchain.root), "<cuda>")
 
 
 def _clean(log: str, folder: Path, toolchain: Toolchain) -> str:
     """The log with private paths removed and locations in the form `candidate.cu:12:`."""
-    log = log.replace(f"{folder}/", "").replace(str(folder), ".")
-    log = log.replace(f"{toolchain.root}/bin/..//", "<cuda>/").replace(str(toolchain.root), "<cuda>")
+    log = _without_paths(log, folder, toolchain)
     log = re.sub(rf"^{re.escape(FILE)}\((\d+)\):", rf"{FILE}:\1:", log, flags=re.MULTILINE)
     # nvcc quotes lines after the preprocessor; undo its spelling of CUDA's keywords, and drop carets that then
     # point elsewhere.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,17 @@ PROTOTYPE = 'extern "C" void solve(const float* a, const float* b, float* out, i
 
 def test_one_failure_does_not_stop_the_group(workshop: Any) -> None:
     failed = {name for name, result in workshop.results.items() if isinstance(result, BuildFailed)}
-    assert failed == {"undeclared", "no_solve", "other_types", "overload"}
+    assert failed == {"undeclared", "no_solve", "other_types", "overload", "blames_the_machine", "bomb"}
+
+
+def test_a_candidate_cannot_blame_the_machine(workshop: Any) -> None:
+    assert "candidate.cu:1:2: error: #error No space left on device" in str(
+        workshop.results["blames_the_machine"]
+    )
+
+
+def test_a_source_that_explodes_is_cut_off(workshop: Any) -> None:
+    assert re.search("larger than 32 MiB|ran past its|ran out of", str(workshop.results["bomb"]))
 
 
 def test_a_compiler_error_names_the_line_and_nothing_private(workshop: Any) -> None:

@@ -138,4 +138,6 @@ def test_private_folders_are_private_and_go() -> None:
 
 
 def test_the_doctor_hears_what_the_box_does() -> None:
-    assert describe()["resource_limits"] is True
+    found = describe()
+    assert found["no_new_privileges"]
+    assert found["recorder_system_call_filter"]
