@@ -404,7 +404,7 @@ int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_by
     const uint64_t block_bytes = m->warps * (m->warp_stride + local_stride(m)) + m->shared_bytes + sizeof(Block);
     const uint64_t affordable = (1ull << 30) / block_bytes;
     m->max_resident = affordable < 1 ? 1 : affordable > 16384 ? 16384 : (uint32_t)affordable;
-    m->tid = malloc((uint64_t)m->warps * 3 * LANES * sizeof(uint32_t));
+    m->tid = aligned_alloc(64, (uint64_t)m->warps * 3 * LANES * sizeof(uint32_t));
     if (!m->tid) return 0;
     for (uint32_t t = 0; t < m->warps * LANES; t++) {
         uint32_t *at = m->tid + t / LANES * 3 * LANES + t % LANES;
