@@ -71,7 +71,6 @@ BROKEN = {
     "no_solve": (ADD, "__global__ void k(float* p) { *p = 1; }\n"),
     "other_types": (ADD, 'extern "C" void solve(const float* a, const float* b, float* out, long n) {}\n'),
     "blames_the_machine": (ADD, "#error No space left on device\n"),
-    "bomb": (ADD, "#define A(x) x x x x x x x x x x x x x x x x\nint a[] = {A(A(A(A(A(A(A(1,)))))))};\n"),
     "overload": (ADD, "void solve(double* a) {}\n"),
 }
 
