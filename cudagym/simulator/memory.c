@@ -171,7 +171,7 @@ INLINE void move_global(Warp *w, uint32_t mask, const uint64_t *a, int64_t offse
         a = filled;
     }
     const uint64_t index = (a[0] + (uint64_t)offset - FIRST_ADDRESS) >> SLOT_BITS;
-    if (index < MAX_SLOTS && !w->watched) {
+    if (index < MAX_SLOTS) {
         const Slot *slot = &w->machine->slots[index];
         const uint64_t base = FIRST_ADDRESS + (index << SLOT_BITS) - (uint64_t)offset;
         if (slot->size >= bytes && !(write && slot->flags & READ_ONLY)) {
@@ -183,6 +183,12 @@ INLINE void move_global(Warp *w, uint32_t mask, const uint64_t *a, int64_t offse
                 bad |= (uint64_t)(o[i] > last) | (o[i] & (bytes - 1));
             }
             if (!bad) {
+                if (UNLIKELY(w->watched)) {
+                    uint64_t address[LANES];
+                    EACH_LANE(i) address[i] = a[i] + (uint64_t)offset;
+                    watch_access(w, mask, address, (uint32_t)bytes, GLOBAL, write, (int)(space >> 8), site, elements,
+                                 (uint32_t)width);
+                }
                 if (!gaps) copy_contiguous(slot->host + o[0], elements, width, count, write);
                 else copy_scattered(slot->host, o, mask, elements, width, count, write);
                 return;
@@ -205,7 +211,7 @@ INLINE void move_shared(Warp *w, uint32_t mask, const uint32_t *a, int64_t offse
         a = filled;
     }
     const uint64_t size = w->machine->shared_bytes;
-    if (size >= bytes && !w->watched) {
+    if (size >= bytes) {
         const uint32_t last = (uint32_t)size - bytes, first = a[0] + (uint32_t)offset;
         uint32_t gaps = 0, spread = 0, bad = 0;
         EACH_LANE(i) {
@@ -216,6 +222,8 @@ INLINE void move_shared(Warp *w, uint32_t mask, const uint32_t *a, int64_t offse
             o[i] = at;
         }
         if (!bad) {
+            if (UNLIKELY(w->watched))
+                watch_access(w, mask, o, bytes, SHARED, write, (int)(space >> 8), site, elements, (uint32_t)width);
             if (!gaps) copy_contiguous(w->block->shared + first, elements, width, count, write);
             else if (!write && !spread) {
                 EACH_LANE(i) for (int k = 0; k < count; k++)

@@ -52,12 +52,13 @@ typedef struct Tally {
         unique_store_sectors, wavefronts, atomic_sectors, atomic_conflicts, dependent_steps;
 } Tally;
 
-typedef struct SharedByte {
+/* What is known of one 4-byte word of shared memory: who last wrote and read which of its bytes, and when. */
+typedef struct SharedWord {
     uint32_t write_epoch, read_epoch;
     int16_t writer, reader; /* threads; -1: none */
     uint16_t write_site, read_site;
-    uint8_t written, contended, many_readers, pad[5];
-} SharedByte;
+    uint8_t write_bytes, read_bytes, many_readers, written, contended; /* sets of bytes, but for many_readers */
+} SharedWord;
 
 typedef struct Machine Machine;
 typedef struct Block Block;
@@ -87,7 +88,7 @@ struct Block {
     uint32_t tokens[16]; /* lanes that arrived at a barrier without waiting */
     uint32_t epoch;
     uint8_t *shared, *local, *warp_base;
-    SharedByte *shadow;
+    SharedWord *shadow;
     Block *next;
 };
 

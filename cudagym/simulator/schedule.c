@@ -38,7 +38,7 @@ static Block *new_block(const Machine *m) {
     b->warp_base = aligned_alloc(64, round_up(m->warps * m->warp_stride, 64));
     b->shared = aligned_alloc(64, round_up(m->shared_bytes + 64, 64));
     b->local = aligned_alloc(64, round_up(m->warps * local_stride(m) + 64, 64));
-    if (m->checked) b->shadow = malloc((m->shared_bytes + 1) * sizeof(SharedByte));
+    if (m->checked) b->shadow = malloc((m->shared_bytes / 4 + 1) * sizeof(SharedWord));
     if (b->warp_base && b->shared && b->local && (!m->checked || b->shadow)) return b;
     free_block(b);
     return NULL;
@@ -62,8 +62,8 @@ static Block *start_block(Machine *m, uint32_t id, uint32_t watched) {
     memset(b->shared, (int)m->poison, m->shared_bytes);
     memset(b->local, (int)m->poison, m->warps * local_stride(m));
     if (watched && b->shadow) {
-        memset(b->shadow, 0, m->shared_bytes * sizeof(SharedByte));
-        for (uint64_t i = 0; i < m->shared_bytes; i++) b->shadow[i].writer = b->shadow[i].reader = -1;
+        memset(b->shadow, 0, (m->shared_bytes / 4 + 1) * sizeof(SharedWord));
+        for (uint64_t i = 0; i <= m->shared_bytes / 4; i++) b->shadow[i].writer = b->shadow[i].reader = -1;
     }
     for (uint32_t i = 0; i < m->warps; i++) {
         Warp *w = warp_of(m, b, i);

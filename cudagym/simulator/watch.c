@@ -31,21 +31,26 @@ static void remember_sector(Machine *m, int set, uint64_t sector) {
     m->sector_count[set] += (uint64_t)insert(m->sectors[set], m->sector_room[set], sector);
 }
 
-/* The distinct values of address / unit over the bytes of all lanes, in `found`; at most one per lane and 16 bytes. */
+/* The distinct values of address / unit over the bytes of all lanes, in `found`. */
 static uint32_t distinct(uint32_t mask, const uint64_t *address, uint32_t bytes, uint64_t unit, uint64_t *found) {
     uint32_t count = 0;
+    uint64_t largest = 0;
     EACH_SET(i, mask) {
         for (uint64_t key = address[i] / unit; key <= (address[i] + bytes - 1) / unit; key++) {
             uint32_t k = count;
-            while (k > 0 && found[k - 1] != key) k--;
-            if (k == 0) found[count++] = key;
+            if (count && key <= largest)
+                while (k > 0 && found[k - 1] != key) k--;
+            else k = 0;
+            if (k) continue;
+            found[count++] = key;
+            if (key > largest) largest = key;
         }
     }
     return count;
 }
 
 static void count_global(Machine *m, uint32_t mask, const uint64_t *address, uint32_t bytes, int write) {
-    uint64_t found[2 * LANES];
+    uint64_t found[LANES * 4];
     const uint32_t lines = distinct(mask, address, bytes, LINE, found);
     const uint32_t sectors = distinct(mask, address, bytes, SECTOR, found);
     *(write ? &m->tally.store_lines : &m->tally.load_lines) += lines;
@@ -67,15 +72,21 @@ static void track_written(Machine *m, uint32_t mask, const uint64_t *address, ui
 
 /* 32 banks of 4 bytes serve one word each per pass; 8-byte accesses go by half warps, 16-byte ones by quarters. */
 static uint32_t wavefronts(uint32_t mask, const uint64_t *address, uint32_t bytes) {
-    const int group = bytes <= 4 ? LANES : LANES * 4 / (int)bytes;
+    const uint32_t group = bytes <= 4 ? LANES : LANES * 4 / bytes;
     uint32_t total = 0;
-    for (int first = 0; first < LANES; first += group) {
-        uint64_t words[LANES];
-        uint32_t per_bank[LANES] = {0}, most = 0;
-        const uint32_t part = mask & (group == LANES ? FULL : ((1u << group) - 1) << first);
-        const uint32_t count = distinct(part, address, bytes, 4, words);
-        for (uint32_t k = 0; k < count; k++)
-            if (++per_bank[words[k] % LANES] > most) most = per_bank[words[k] % LANES];
+    for (uint32_t first = 0; first < LANES; first += group) {
+        uint32_t count[LANES] = {0}, most = 0;
+        uint32_t words[LANES][LANES]; /* per bank, those asked for so far */
+        EACH_SET(i, mask & (group == LANES ? FULL : ((1u << group) - 1) << first)) {
+            for (uint32_t word = (uint32_t)(address[i] / 4); word <= (address[i] + bytes - 1) / 4; word++) {
+                const uint32_t bank = word % LANES;
+                uint32_t k = count[bank];
+                while (k > 0 && words[bank][k - 1] != word) k--;
+                if (k) continue;
+                words[bank][count[bank]++] = word;
+                if (count[bank] > most) most = count[bank];
+            }
+        }
         total += most;
     }
     return total;
@@ -97,66 +108,101 @@ __attribute__((noreturn)) static void race(Warp *w, uint32_t lane, uint64_t addr
 
 static int foreign(const Warp *w, int thread) { return thread >= 0 && (uint32_t)thread / LANES != w->index; }
 
-static void shared_read(Warp *w, uint32_t lane, uint64_t address, uint32_t bytes, int strong, uint32_t site) {
-    SharedByte *s = w->block->shadow + address;
+/* `bytes` is a set of bytes of the word. */
+static void read_word(Warp *w, uint32_t lane, SharedWord *s, uint32_t bytes, uint64_t address, uint32_t width, int strong,
+                      uint32_t site) {
     const uint32_t epoch = w->block->epoch;
-    for (uint32_t k = 0; k < bytes; k++, s++) {
-        if (!s->written && !w->machine->uninitialised) w->machine->uninitialised = 1 + site;
-        if (strong) continue;
-        if (s->write_epoch == epoch && foreign(w, s->writer))
-            race(w, lane, address, bytes, 0, site, s->writer, s->write_site);
-        if (s->contended) race(w, lane, address, bytes, 0, site, s->writer, s->write_site);
-        s->many_readers = s->read_epoch == epoch && (s->many_readers || foreign(w, s->reader));
-        s->reader = (int16_t)thread_of(w, lane);
-        s->read_epoch = epoch;
-        s->read_site = (uint16_t)site;
-    }
+    if (UNLIKELY(bytes & ~s->written) && !w->machine->uninitialised) w->machine->uninitialised = 1 + site;
+    if (strong) return;
+    if (UNLIKELY(s->write_epoch == epoch && s->write_bytes & bytes && foreign(w, s->writer)))
+        race(w, lane, address, width, 0, site, s->writer, s->write_site);
+    if (UNLIKELY(s->contended & bytes)) race(w, lane, address, width, 0, site, s->writer, s->write_site);
+    if (s->read_epoch != epoch) s->read_bytes = s->many_readers = 0;
+    else if (foreign(w, s->reader)) s->many_readers = 1;
+    s->read_bytes |= bytes;
+    s->reader = (int16_t)thread_of(w, lane);
+    s->read_epoch = epoch;
+    s->read_site = (uint16_t)site;
 }
 
-static void shared_write(Warp *w, uint32_t lane, uint64_t address, uint32_t bytes, int strong, uint32_t site,
-                         const uint8_t *value) {
-    SharedByte *s = w->block->shadow + address;
-    const uint8_t *old = w->block->shared + address;
+/* `changed` are the bytes that get another value than they had. */
+static void write_word(Warp *w, uint32_t lane, SharedWord *s, uint32_t bytes, uint32_t changed, uint64_t address,
+                       uint32_t width, int strong, uint32_t site) {
     const uint32_t epoch = w->block->epoch;
-    for (uint32_t k = 0; k < bytes; k++, s++) {
-        const int same = s->written && value[k] == old[k];
-        s->written = 1;
-        if (same && s->write_epoch != epoch) s->contended = 0;
-        if (strong || same) continue;
-        if (s->read_epoch == epoch && (s->many_readers || foreign(w, s->reader)))
-            race(w, lane, address, bytes, 1, site, s->reader, s->read_site);
-        s->contended = s->write_epoch == epoch && foreign(w, s->writer);
-        s->writer = (int16_t)thread_of(w, lane);
-        s->write_epoch = epoch;
-        s->write_site = (uint16_t)site;
+    changed |= bytes & ~s->written;
+    s->written |= bytes;
+    if (s->write_epoch != epoch) {
+        s->contended &= ~bytes;
+        s->write_bytes = 0;
     }
+    if (strong || !changed) return;
+    /* Of several readers only their union is known: one byte, read by a single warp, names a sure conflict. */
+    if (s->read_epoch == epoch && s->read_bytes & changed && (s->read_bytes == bytes || !s->many_readers) &&
+        (s->many_readers || foreign(w, s->reader)))
+        race(w, lane, address, width, 1, site, s->reader, s->read_site);
+    if (s->write_epoch == epoch && foreign(w, s->writer)) {
+        s->contended |= s->write_bytes & changed;
+        s->write_bytes = 0;
+    }
+    s->write_bytes |= changed;
+    s->writer = (int16_t)thread_of(w, lane);
+    s->write_epoch = epoch;
+    s->write_site = (uint16_t)site;
+}
+
+static uint32_t bytes_in_word(uint64_t address, uint32_t width) {
+    return width >= 4 ? 15 : ((1u << width) - 1) << (address & 3);
 }
 
 /* Lanes of one store that write different values to one byte leave it undefined. */
 static void lanes_collide(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, const uint8_t *values,
                           uint32_t width, uint32_t site) {
-    EACH_SET(i, mask) for (uint32_t j = 0; j < i; j++) {
-        if (!(mask >> j & 1) || address[j] != address[i]) continue;
-        for (uint32_t k = 0; k < bytes; k++) {
-            const uint8_t *element = values + k / width * 256 + k % width;
-            if (element[i * width] == element[j * width]) continue;
-            SharedByte *s = w->block->shadow + address[i] + k;
-            s->contended = 1;
-            s->write_site = (uint16_t)site;
+    uint64_t highest = 0;
+    EACH_SET(i, mask) {
+        const int ascending = !highest || address[i] > highest;
+        if (ascending) {
+            highest = address[i];
+            continue;
+        }
+        for (uint32_t j = 0; j < i; j++) {
+            if (!(mask >> j & 1) || address[j] != address[i]) continue;
+            for (uint32_t k = 0; k < bytes; k++) {
+                const uint8_t *element = values + k / width * 256 + k % width;
+                if (element[i * width] == element[j * width]) continue;
+                SharedWord *s = w->block->shadow + (address[i] + k) / 4;
+                s->contended |= 1u << ((address[i] + k) & 3);
+                s->write_site = (uint16_t)site;
+            }
         }
     }
 }
 
+static int is_uniform(uint32_t mask, const uint64_t *address) {
+    const uint64_t first = address[__builtin_ctz(mask)];
+    uint64_t differences = 0;
+    EACH_SET(i, mask) differences |= address[i] ^ first;
+    return !differences;
+}
+
 static void check_shared(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int write, int strong,
                          uint32_t site, const uint8_t *values, uint32_t width) {
+    if (!write && is_uniform(mask, address)) mask &= -mask;
     EACH_SET(i, mask) {
-        if (!write) {
-            shared_read(w, i, address[i], bytes, strong, site);
-            continue;
+        for (uint32_t k = 0; k < bytes; k += 4) {
+            SharedWord *s = w->block->shadow + (address[i] + k) / 4;
+            const uint32_t touched = bytes_in_word(address[i], bytes);
+            if (!write) {
+                read_word(w, i, s, touched, address[i], bytes, strong, site);
+                continue;
+            }
+            uint32_t changed = 0;
+            const uint8_t *old = w->block->shared + address[i] + k;
+            for (uint32_t n = 0; n < 4 && k + n < bytes; n++) {
+                const uint8_t value = values[(k + n) / width * 256 + i * width + (k + n) % width];
+                changed |= (uint32_t)(value != old[n]) << ((address[i] + n) & 3);
+            }
+            write_word(w, i, s, touched, changed, address[i], bytes, strong, site);
         }
-        uint8_t value[16];
-        for (uint32_t k = 0; k < bytes; k++) value[k] = values[k / width * 256 + i * width + k % width];
-        shared_write(w, i, address[i], bytes, strong, site, value);
     }
     if (write && !strong) lanes_collide(w, mask, address, bytes, values, width, site);
 }
@@ -189,12 +235,13 @@ void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t byte
         return;
     }
     EACH_SET(i, mask) {
-        SharedByte *s = w->block->shadow + address[i];
-        for (uint32_t k = 0; k < bytes; k++, s++) {
-            if (!s->written && !m->uninitialised) m->uninitialised = 1 + site;
-            if (s->write_epoch == w->block->epoch && foreign(w, s->writer))
+        for (uint32_t k = 0; k < bytes; k += 4) {
+            SharedWord *s = w->block->shadow + (address[i] + k) / 4;
+            const uint32_t touched = bytes_in_word(address[i], bytes);
+            if (touched & ~s->written && !m->uninitialised) m->uninitialised = 1 + site;
+            if (s->write_epoch == w->block->epoch && s->write_bytes & touched && foreign(w, s->writer))
                 race(w, i, address[i], bytes, 1, site, s->writer, s->write_site);
-            s->written = 1;
+            s->written |= touched;
         }
     }
 }
