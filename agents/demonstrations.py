@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from random import Random
+from string import ascii_lowercase
 
 from cudagym import prompts, specs
 from cudagym.errors import UsageError
 from cudagym.hardware import GPU
-from cudagym.record import Record
+from cudagym.record import Record, Shape
 from cudagym.rollouts import Rollout
 from cudagym.source import without_comments
+from cudagym.specs.spec import KernelSpec
 
 _ALGORITHM = re.compile(r"//\s*algorithm:\s*(\S+)")
 
@@ -73,12 +76,24 @@ def fastest(demonstrations: Iterable[Demonstration], count: int) -> list[Demonst
     ]
 
 
-def rows(demonstrations: Iterable[Demonstration], gpu: GPU) -> list[dict[str, str]]:
-    """A row `prompt`, `completion`, `spec` per demonstration, for `cudagym.agents.sft`."""
-    return [
-        {"prompt": prompt(each.spec, gpu), "completion": each.source, "spec": each.spec}
-        for each in demonstrations
-    ]
+def rows(
+    demonstrations: Iterable[Demonstration], gpu: GPU, *, variations: int = 0, seed: int = 0
+) -> list[dict[str, str]]:
+    """Rows `prompt`, `completion`, `spec` for `cudagym.agents.sft`: one per demonstration with its spec's prompt,
+    and `variations` more in which that prompt has another name or other sizes.
+
+    With a few prompts only, a policy learns names by heart and is lost at the first one it has not seen.
+    """
+    random = Random(seed)
+    found = []
+    for each in demonstrations:
+        spec = specs.get(each.spec)
+        asked = [spec, *(_varied(spec, random) for _ in range(variations))]
+        found += [
+            {"prompt": prompts.render(one, gpu, style="compact"), "completion": each.source, "spec": each.spec}
+            for one in asked
+        ]
+    return found
 
 
 def prompt_rows(names: Iterable[str], gpu: GPU) -> list[dict[str, str]]:
@@ -86,10 +101,23 @@ def prompt_rows(names: Iterable[str], gpu: GPU) -> list[dict[str, str]]:
     found = []
     for name in names:
         check_trainable(name, specs.get(name).split)
-        found.append({"prompt": prompt(name, gpu), "spec": name})
+        found.append({"prompt": prompts.render(specs.get(name), gpu, style="compact"), "spec": name})
     return found
 
 
-def prompt(spec: str, gpu: GPU) -> str:
-    """What the small policy is asked: the compact form of the spec's prompt."""
-    return prompts.render(specs.get(spec), gpu, style="compact")
+def _varied(spec: KernelSpec, random: Random) -> KernelSpec:
+    """The spec under a longer name, at other sizes, or both: what is to be computed stays the same."""
+    update: dict[str, object] = {}
+    if random.random() < 0.7:
+        update["name"] = f"{spec.name}_{''.join(random.choices(ascii_lowercase, k=random.randint(2, 6)))}"
+    if "name" not in update or random.random() < 0.5:
+        update["timing_shape"] = _resized(spec.timing_shape, random)
+        update["check_shapes"] = tuple(_resized(shape, random) for shape in spec.check_shapes)
+    return spec.model_copy(update=update)
+
+
+def _resized(shape: Shape, random: Random) -> Shape:
+    return {
+        name: max(1, int(value * 2 ** random.uniform(-3, 1))) if isinstance(value, int) else value
+        for name, value in shape.items()
+    }

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cudagym import prompts
 from cudagym.agents import policy
+from cudagym.agents.rollout import make_rollout
 from cudagym.agents.statistics import bootstrap_mean, paired_bootstrap, wilson
 from cudagym.config import EvaluateConfig
 from cudagym.errors import UsageError
@@ -24,8 +25,7 @@ from cudagym.hardware import gpu
 from cudagym.record import Record
 from cudagym.report import Estimate, ScoreRow
 from cudagym.rewards.terms import Weights, score
-from cudagym.rollouts import Message, Rollout, RolloutLog
-from cudagym.runs import versions
+from cudagym.rollouts import RolloutLog
 from cudagym.source import without_comments
 from cudagym.specs.spec import SPLITS, KernelSpec
 from cudagym.verdict import Status, Verdict
@@ -139,14 +139,10 @@ def evaluate(
     items = [(spec, source) for (spec, _), source in zip(wanted, sources, strict=True)]
     verdicts = grade_many(items, device=device, seed=seed, progress=progress)
     if log is not None:
-        made_with = versions()
-        for (spec, sample), prompt, completion, source, verdict in zip(
-            wanted, asked, completions, sources, verdicts, strict=True
-        ):
+        for (spec, sample), prompt, completion, verdict in zip(wanted, asked, completions, verdicts, strict=True):
             key = f"{name}/{spec.name}/{sample}"
             if key not in log:
-                rollout = _rollout(key, spec, prompt, completion, source, verdict, weights)
-                log.append(rollout.model_copy(update={"seeds": {"sampling": seed}, "versions": made_with}))
+                log.append(make_rollout(key, spec, prompt, completion, verdict, weights=weights, seed=seed))
     known = {without_comments(source) for source in demonstrated}
     return Evaluation(
         policy=name,
@@ -187,29 +183,4 @@ def _attempt(
         reward=None if reward is None else reward.total,
         demonstrated=program in known,
         program=program,
-    )
-
-
-def _rollout(
-    key: str,
-    spec: KernelSpec,
-    prompt: str,
-    completion: str,
-    source: str,
-    verdict: Verdict,
-    weights: Weights | None,
-) -> Rollout:
-    reward = score(verdict, weights)
-    return Rollout(
-        key=key,
-        agent=key.partition("/")[0],
-        spec=spec.name,
-        split=spec.split,
-        messages=(Message(role="user", content=prompt),),
-        completion=completion,
-        source=source,
-        verdict=verdict,
-        reward=None if reward is None else reward.total,
-        rewards={} if reward is None else reward.terms.model_dump(),
-        weights=(weights or Weights()).model_dump(),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cudagym.agents import policy
+from cudagym.agents.policy import quiet
 from cudagym.agents.stage import Stage, adapter, digest, settings, weights_digest
 from cudagym.config import StageConfig
 from cudagym.errors import UsageError
@@ -49,14 +50,15 @@ def refine(
     model, tokenizer = policy.load(base)
     given = settings("trl.GRPOConfig", config, stage.trainer_folder, seed=seed)
     arguments = GRPOConfig(**given, reward_weights=list(weights.values()))
-    trainer = GRPOTrainer(
-        model=model,
-        args=arguments,
-        reward_funcs=[function for function, _ in rewards],
-        train_dataset=_prompts(rows, arguments),
-        processing_class=tokenizer,
-        peft_config=adapter(config),
-    )
+    with quiet():
+        trainer = GRPOTrainer(
+            model=model,
+            args=arguments,
+            reward_funcs=[function for function, _ in rewards],
+            train_dataset=_prompts(rows, arguments),
+            processing_class=tokenizer,
+            peft_config=adapter(config),
+        )
     stage.run(trainer, "grpo")
     return folder
 

@@ -78,10 +78,11 @@ class Loop:
     def base(self) -> Path:
         """A policy that knows its vocabulary and nothing else."""
         folder = self.run.checkpoints / "base"
-        if not (folder / "config.json").exists():
+        if not folder.exists():
             rows = demonstrations.rows(self.collect(), self.gpu)
-            texts = [row["prompt"] + row["completion"] for row in rows]
-            policy.create(self.config.policy, texts, seed=self.config.seed).save(folder)
+            aside = folder.with_name("base.partial")
+            policy.create(self.config.policy, rows, seed=self.config.seed).save(aside)
+            aside.rename(folder)
         return folder
 
     def sft(self) -> Path:
@@ -91,7 +92,7 @@ class Loop:
         with self._timed("sft"):
             pretrained = sft.pretrain(
                 self.base(),
-                demonstrations.rows(known, self.gpu),
+                demonstrations.rows(known, self.gpu, variations=config.sft.variations, seed=seed),
                 config.sft,
                 self.run.checkpoints / "pretrained",
                 seed=seed,
@@ -99,7 +100,7 @@ class Loop:
             best = demonstrations.fastest(known, config.sft_lora.best)
             return sft.adapt(
                 pretrained,
-                demonstrations.rows(best, self.gpu),
+                demonstrations.rows(best, self.gpu, variations=config.sft_lora.variations, seed=seed),
                 config.sft_lora,
                 self.run.checkpoints / "sft",
                 seed=seed,

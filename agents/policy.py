@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +16,26 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the libraries' progress bars for files, and without a warning that peft itself causes."""
+    import datasets  # type: ignore[import-untyped]
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled(), datasets.are_progress_bars_disabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    datasets.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            yield
+    finally:
+        if bars[0]:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        if not bars[1]:
+            datasets.enable_progress_bars()
+
+
 class Policy(NamedTuple):
     """A model and its tokenizer."""
 
@@ -22,16 +44,17 @@ class Policy(NamedTuple):
 
     def save(self, folder: Path) -> None:
         """Write both as a checkpoint that `AutoModelForCausalLM` and `AutoTokenizer` load."""
-        self.model.save_pretrained(folder)
+        with quiet():
+            self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
-def create(config: PolicyConfig, texts: Iterable[str], *, seed: int) -> Policy:
-    """A policy that has learned nothing but its vocabulary, from `texts` (prompts with their demonstrations)."""
+def create(config: PolicyConfig, rows: Iterable[Mapping[str, str]], *, seed: int) -> Policy:
+    """A policy that has learned nothing but its vocabulary, from rows with `prompt` and `completion`."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    tokenizer = train_tokenizer(texts, config.vocab_size)
+    tokenizer = train_tokenizer(_texts(rows), config.vocab_size)
     settings: dict[str, Any] = config.model_dump() | {"vocab_size": len(tokenizer)}
     torch.manual_seed(seed)
     model = LlamaForCausalLM(
@@ -44,6 +67,19 @@ def create(config: PolicyConfig, texts: Iterable[str], *, seed: int) -> Policy:
         )
     )
     return Policy(model, tokenizer)
+
+
+def _texts(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """What the vocabulary is learned from: every completion, but each line of the prompts only once.
+
+    A prompt is repeated with every demonstration. Counted as often, its lines would become tokens of their own,
+    which say nothing to a policy about prompts it has not seen.
+    """
+    asked, written = set[str](), []
+    for row in rows:
+        asked.update(row["prompt"].splitlines(keepends=True))
+        written.append(row["completion"])
+    return [*written, *sorted(asked)]
 
 
 def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -71,9 +107,11 @@ def load(folder: Path) -> Policy:
     if adapter.is_file():
         from peft import AutoPeftModelForCausalLM
 
-        model = AutoPeftModelForCausalLM.from_pretrained(str(folder)).merge_and_unload()
+        with quiet():
+            model = AutoPeftModelForCausalLM.from_pretrained(str(folder)).merge_and_unload()
     else:
-        model = AutoModelForCausalLM.from_pretrained(folder)
+        with quiet():
+            model = AutoModelForCausalLM.from_pretrained(folder)
     return Policy(model, tokenizer)
 
 

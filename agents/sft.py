@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cudagym.agents import policy
+from cudagym.agents.policy import quiet
 from cudagym.agents.stage import Stage, adapter, digest, settings, weights_digest
 from cudagym.config import AdaptConfig, StageConfig
 from cudagym.errors import UsageError
@@ -50,12 +51,13 @@ def _train(name: str, base: Path, rows: Sequence[Row], config: StageConfig, fold
     from trl.trainer.sft_trainer import SFTTrainer
 
     model, tokenizer = policy.load(base)
-    trainer = SFTTrainer(
-        model=model,
-        args=SFTConfig(**settings("trl.SFTConfig", config, stage.trainer_folder, seed=seed)),
-        train_dataset=Dataset.from_list([dict(row) for row in rows]),
-        processing_class=tokenizer,
-        peft_config=adapter(config),
-    )
+    with quiet():
+        trainer = SFTTrainer(
+            model=model,
+            args=SFTConfig(**settings("trl.SFTConfig", config, stage.trainer_folder, seed=seed)),
+            train_dataset=Dataset.from_list([dict(row) for row in rows]),
+            processing_class=tokenizer,
+            peft_config=adapter(config),
+        )
     stage.run(trainer, name)
     return folder

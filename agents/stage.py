@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cudagym.agents.policy import save_trained
-from cudagym.config import StageConfig, arguments
+from cudagym.agents.policy import quiet, save_trained
+from cudagym.config import StageConfig, arguments, field_types
 from cudagym.errors import UsageError
 from cudagym.runs import write_json
 
@@ -65,7 +65,7 @@ class Stage:
         """Train to the end, from the last checkpoint if there is one, save the result, and mark it finished."""
         started = time.monotonic()
         _show_progress(trainer, name)
-        with _tracked(trainer.args.report_to, self.folder, name):
+        with quiet(), _tracked(trainer.args.report_to, self.folder, name):
             trainer.train(resume_from_checkpoint=self.last_checkpoint)
         save_trained(trainer.model, trainer.processing_class, self.folder)
         seconds = round(time.monotonic() - started, 1)
@@ -80,10 +80,10 @@ def settings(kind: str, config: StageConfig, folder: Path, *, seed: int) -> dict
     import torch
 
     gpu = torch.cuda.is_available()
+    given = arguments(kind, config.trainer, "the training section")
     defaults = {
         "seed": seed,
         "bf16": gpu,
-        "gradient_checkpointing": False,
         "report_to": "none",
         "logging_steps": 10,
         "save_steps": 50,
@@ -91,7 +91,10 @@ def settings(kind: str, config: StageConfig, folder: Path, *, seed: int) -> dict
         "disable_tqdm": True,
         "dataloader_pin_memory": gpu,
     }
-    given = arguments(kind, config.trainer, "the training section")
+    # TRL's default is True; transformers 5.23 renamed the field and warns about the old name.
+    if not any(name.endswith("_checkpointing") for name in given):
+        renamed = "activation_checkpointing" in field_types(kind)
+        defaults["activation_checkpointing" if renamed else "gradient_checkpointing"] = False
     return {**defaults, **given, "output_dir": str(folder), "use_cpu": not gpu}
 
 
@@ -132,12 +135,14 @@ def _tracked(report_to: Sequence[str], folder: Path, name: str) -> Iterator[None
 
     folder.mkdir(parents=True, exist_ok=True)
     mode: Any = os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
+    options = wandb.Settings(console="off", silent=True, x_disable_stats=True)
+    wandb.setup(options)
     run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", "cudagym"),
         name=name,
         dir=str(folder),
         mode=mode,
-        settings=wandb.Settings(console="off", silent=True, x_disable_stats=True),
+        settings=options,
     )
     try:
         yield
