@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup: $(STAMP)
 
 demo: $(STAMP)
-	$(BIN)/cudagym demo --run $(RUN)
+	$(BIN)/cudagym demo --name $(RUN)
 
 test: $(STAMP) check
 	$(BIN)/python -m pytest

@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 
+import torch
 from pydantic import ValidationError
 
 from cudagym import specs
@@ -120,7 +121,8 @@ class Grader:
     def _examine(self, todo: dict[str, tuple[KernelSpec, str]], seed: int) -> Iterable[tuple[str, Verdict]]:
         """Verdicts by key, as they come. Whoever stops asking, by Ctrl-C above all, ends what still runs."""
         builds = self._builder.build_many(list(todo.values()), self._card)
-        pool = ThreadPoolExecutor(max_workers=self._workers)
+        # Several examinations already keep the cores busy: within one, torch uses one thread.
+        pool = ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,))
         futures: dict[Future[Verdict], str] = {}
         try:
             for (key, (spec, source)), build in zip(todo.items(), builds, strict=True):

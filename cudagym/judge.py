@@ -20,6 +20,7 @@ from contextlib import contextmanager
 import torch
 
 from cudagym.build.builder import Build, Builder
+from cudagym.build.names import kernel_title
 from cudagym.build.program import Fill, Program
 from cudagym.device import Device, Fault, Run, Time
 from cudagym.errors import (
@@ -42,7 +43,7 @@ SAMPLED_BLOCKS, SAMPLED_BLOCKS_UNPROVEN = 8, 32
 COVERAGE = 0.75
 """Sampled blocks must write at least this share of what an even split of the output would give them. Blocks at
 the edges write less; a kernel that skips part of its blocks is seen with the sample's odds."""
-COMPARED_WINDOWS, WINDOW = 64, 8192
+COMPARED_WINDOWS, WINDOW = 64, 4096
 """Of a timed run that is complete, this many stretches of consecutive output elements are compared."""
 
 
@@ -229,8 +230,8 @@ class _Examination:
                 if share < COVERAGE * parameter.elements(workspace.shape):
                     return _Finding(
                         status="wrong",
-                        message=f"the blocks of {run.launches[0].kernel} write too little of {parameter.name} to"
-                        f" fill it at {shape_text(workspace.shape)}.",
+                        message=f"the blocks of {kernel_title(run.launches[0].kernel)} write too little of"
+                        f" {parameter.name} to fill it at {shape_text(workspace.shape)}.",
                     )
             mismatch = compare(
                 self.spec,
@@ -254,15 +255,16 @@ class _Examination:
         return ""
 
     def _windows(self, parameter: Parameter, shape: Shape) -> torch.Tensor:
-        """Flat indices of the elements of a complete timed run to compare: the ends, and secret stretches."""
+        """Flat indices of the elements of a complete timed run to compare: the ends, secret stretches between."""
         count = parameter.elements(shape)
         if count <= COMPARED_WINDOWS * WINDOW:
             return torch.arange(count)
         generator = torch.Generator().manual_seed(self._derived_seed(f"windows {parameter.name}", shape))
-        starts = torch.randint(0, count - WINDOW + 1, (COMPARED_WINDOWS,), generator=generator)
-        starts[0], starts[1] = 0, count - WINDOW
-        windows: torch.Tensor = torch.unique(starts[:, None] + torch.arange(WINDOW))
-        return windows
+        stratum = count // COMPARED_WINDOWS
+        starts = torch.randint(0, stratum - WINDOW + 1, (COMPARED_WINDOWS,), generator=generator)
+        starts += stratum * torch.arange(COMPARED_WINDOWS)
+        starts[0], starts[-1] = 0, count - WINDOW
+        return (starts[:, None] + torch.arange(WINDOW)).flatten()
 
     def _correct(self, shape: Shape, timed: Time, doubt: str) -> Verdict:
         spec, gpu = self.spec, self.device.gpu
@@ -356,7 +358,7 @@ def _diagnostics(timed: Time, doubt: str) -> tuple[Diagnostic, ...]:
     """What limits each kernel, with figures and advice; first what matters most."""
     found = []
     if doubt:
-        names = ", ".join(kernel.kernel for kernel in timed.kernels)
+        names = ", ".join(kernel_title(kernel.kernel) for kernel in timed.kernels)
         found.append(Diagnostic(kernel=names, text=f"The time earns nothing: {doubt}."))
     for kernel in sorted(timed.kernels, key=lambda kernel: -kernel.time_us):
         for limiter in kernel.limiters[:2]:
@@ -366,8 +368,8 @@ def _diagnostics(timed: Time, doubt: str) -> tuple[Diagnostic, ...]:
             found.append(
                 Diagnostic(
                     kernel=kernel.kernel,
-                    text=f"{kernel.kernel}: {limiter.name} takes {limiter.time_us:.1f} of {kernel.time_us:.1f} us"
-                    f" (occupancy {kernel.occupancy:.0%}, {kernel.waves:.1f} waves); {limiter.advice}.",
+                    text=f"{kernel_title(kernel.kernel)}: {limiter.name} takes {limiter.time_us:.1f} of"
+                    f" {kernel.time_us:.1f} us (occupancy {kernel.occupancy:.0%}, {kernel.waves:.1f} waves); {limiter.advice}.",
                 )
             )
     return tuple(found)

@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cudagym.build.names import kernel_title
 from cudagym.record import Record, shape_text
 from cudagym.verdict import Status, Verdict
 
@@ -78,7 +79,9 @@ def verdict_table(verdict: Verdict, reward: float | None = None) -> RenderableTy
         table.add_row("of peak", _of_peak(verdict))
     for kernel in verdict.kernels:
         slowest = ", ".join(f"{limit.name} {limit.time_us:,.1f} µs" for limit in kernel.limiters[:3])
-        table.add_row("limits", visible(f"{kernel.kernel}: {slowest} (occupancy {kernel.occupancy:.0%})"))
+        table.add_row(
+            "limits", visible(f"{kernel_title(kernel.kernel)}: {slowest} (occupancy {kernel.occupancy:.0%})")
+        )
     for diagnostic in verdict.diagnostics:
         table.add_row("advice", visible(diagnostic.text))
     if reward is not None:

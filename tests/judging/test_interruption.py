@@ -9,7 +9,7 @@ import pytest
 from cudagym.grader import Grader
 
 ENDLESS = """
-__global__ void spin(float* y) { for (volatile int k = 0; k < 1; k = 0) {} y[0] = 1; }
+__global__ void spin(float* y) { for (volatile unsigned long long k = 1; k; k += 2) {} y[0] = 1; }
 extern "C" void solve(const float* x, float* y, int n) { spin<<<1, 1>>>(y); }
 """
 
@@ -23,7 +23,7 @@ def test_stopping_ends_what_runs_and_drops_what_waits() -> None:
         if reached:
             raise EnoughError
 
-    sources = ["no kernel at all", *(f"{ENDLESS}int unused_{i};" for i in range(3))]
+    sources = ["no kernel at all", *(f"{ENDLESS}int not_graded_before_{time.time_ns()}_{i};" for i in range(3))]
     with Grader("sim:h100", workers=2) as grader:
         started = time.monotonic()
         with pytest.raises(EnoughError):
