@@ -27,7 +27,7 @@ def test_a_kernel_is_mended_turn_by_turn() -> None:
     env = gymnasium.make(ENV_ID, specs=["vector_add_fp32"], max_turns=3)
     env.reset(seed=0)
     statuses, rewards = [], []
-    for source in (ADD.replace("n;", "n"), ADD.replace("a[i] + b[i]", "a[i]"), f"Fixed.\n```cuda\n{ADD}```"):
+    for source in (ADD.replace("b[i];", "b[i]"), ADD.replace("a[i] + b[i]", "a[i]"), f"Fixed.\n```cuda\n{ADD}```"):
         observation, reward, terminated, truncated, info = env.step(source)
         assert info["message"] in observation
         assert not truncated
