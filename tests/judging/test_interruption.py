@@ -23,7 +23,8 @@ def test_stopping_ends_what_runs_and_drops_what_waits() -> None:
         if reached:
             raise EnoughError
 
-    sources = [f"no kernel {time.time_ns()}", *(f"{ENDLESS}int not_graded_before_{time.time_ns()}_{i};" for i in range(3))]
+    unseen = time.time_ns()
+    sources = [f"no kernel {unseen}", *(f"{ENDLESS}int unseen_{unseen}_{i};" for i in range(3))]
     with Grader("sim:h100", workers=2) as grader:
         started = time.monotonic()
         with pytest.raises(EnoughError):
