@@ -72,16 +72,12 @@ def verdict_table(verdict: Verdict, reward: float | None = None) -> RenderableTy
     table.add_row("spec", f"{verdict.spec} on {verdict.device}")
     table.add_row("message", visible(verdict.message))
     if verdict.time_us is not None and verdict.timed_shape is not None:
-        table.add_row(
-            "time", f"{verdict.time_us:,.1f} µs ({verdict.time_kind}) at {shape_text(verdict.timed_shape)}"
-        )
+        table.add_row("time", f"{verdict.time_us:,.1f} µs ({verdict.time_kind}) at {shape_text(verdict.timed_shape)}")
     if verdict.fraction_of_peak is not None:
         table.add_row("of peak", _of_peak(verdict))
     for kernel in verdict.kernels:
         slowest = ", ".join(f"{limit.name} {limit.time_us:,.1f} µs" for limit in kernel.limiters[:3])
-        table.add_row(
-            "limits", visible(f"{kernel_title(kernel.kernel)}: {slowest} (occupancy {kernel.occupancy:.0%})")
-        )
+        table.add_row("limits", visible(f"{kernel_title(kernel.kernel)}: {slowest} (occupancy {kernel.occupancy:.0%})"))
     for diagnostic in verdict.diagnostics:
         table.add_row("advice", visible(diagnostic.text))
     if reward is not None:
@@ -128,9 +124,7 @@ def doctor_table(found: Mapping[str, Any]) -> RenderableType:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     toolkit = found["toolkit"]
-    table.add_row(
-        "compiler", f"nvcc {toolkit['version']}\n{toolkit['nvcc']}" if toolkit else Text("none", style="red")
-    )
+    table.add_row("compiler", f"nvcc {toolkit['version']}\n{toolkit['nvcc']}" if toolkit else Text("none", style="red"))
     names = [f"{each['name']}  {each['title']}{'  (default)' * each['default']}" for each in found["devices"]]
     table.add_row("devices", "\n".join(names))
     boxed = [f"{name.replace('_', ' ')}: {_yes_no(value)}" for name, value in found["sandbox"].items()]

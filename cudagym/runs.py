@@ -105,9 +105,7 @@ class RunFolder:
         if name is None:
             name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + f"{os.getpid():x}"
         if not _NAME.fullmatch(name):
-            raise UsageError(
-                f"a run cannot be called {name!r}: use letters, digits, dots, dashes and underscores"
-            )
+            raise UsageError(f"a run cannot be called {name!r}: use letters, digits, dots, dashes and underscores")
         folder = cls(root / name)
         folder.path.mkdir(parents=True, exist_ok=True)
         folder._keep("config", folder.config, yaml.safe_dump(dict(config or {}), sort_keys=False))

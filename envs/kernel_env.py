@@ -70,9 +70,7 @@ class KernelEnv(gymnasium.Env[str, str]):
         if max_turns < 1:
             raise UsageError(f"an episode needs at least one turn, not max_turns={max_turns}")
         if prompt_style not in get_args(prompts.Style):
-            raise UsageError(
-                f"prompt_style must be one of {', '.join(get_args(prompts.Style))}, not {prompt_style!r}"
-            )
+            raise UsageError(f"prompt_style must be one of {', '.join(get_args(prompts.Style))}, not {prompt_style!r}")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise UsageError(f"render_mode must be None or 'ansi', not {render_mode!r}")
         self.kernels = {kernel.name: kernel for kernel in select("train" if specs is None else specs)}
@@ -92,9 +90,7 @@ class KernelEnv(gymnasium.Env[str, str]):
         self.last: Verdict | None = None
         self._prompt = ""
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[str, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
         """Start an episode: the prompt, and `info` with the spec's name.
 
         Raises UsageError when `options["spec"]` is not among this environment's specs.

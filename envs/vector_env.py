@@ -45,15 +45,11 @@ class KernelVectorEnv(SyncVectorEnv[tuple[str, ...], tuple[str, ...]]):
 
     def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
         self._batch: Batch = {}
-        super().__init__(
-            [lambda: _Member(self._batch, **kwargs)] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP
-        )
+        super().__init__([lambda: _Member(self._batch, **kwargs)] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
 
     def step(
         self, actions: tuple[str, ...]
-    ) -> tuple[
-        tuple[str, ...], npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]
-    ]:
+    ) -> tuple[tuple[str, ...], npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_], dict[str, Any]]:
         """Judge one attempt of every episode, all of them in one call of `cudagym.grade_many`."""
         members = [env for env in self.envs if isinstance(env, _Member)]
         items = [

@@ -65,9 +65,7 @@ class Weights(Record):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "they"
-            raise UsageError(
-                f"{dict(values)} are no weights for the reward terms: {where}: {first['msg']}"
-            ) from None
+            raise UsageError(f"{dict(values)} are no weights for the reward terms: {where}: {first['msg']}") from None
 
     def in_order(self) -> list[float]:
         """The weights in the order of `TERMS`, as TRL's `reward_weights` wants them."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import FakeGrading
+from fake_grading import FakeGrading
 
 from cudagym import cli, grader, specs
 from cudagym.errors import InfrastructureError
@@ -72,9 +72,7 @@ def test_one_spec_is_its_prompt(run: Run) -> None:
 
 def test_specs_of_a_file(run: Run, tmp_path: Path) -> None:
     mine = tmp_path / "my_specs.py"
-    mine.write_text(
-        "from cudagym.specs import get\nmine = get('relu_fp32').model_copy(update={'name': 'mine'})\n"
-    )
+    mine.write_text("from cudagym.specs import get\nmine = get('relu_fp32').model_copy(update={'name': 'mine'})\n")
     assert [each["name"] for each in json.loads(run("specs", str(mine), "--json")[1])] == ["mine"]
 
 
@@ -157,9 +155,7 @@ def test_bad_arguments_end_with_2_and_say_why(run: Run, tmp_path: Path, args: li
 
 
 @pytest.mark.parametrize("args", [["grade", "--spec", "gelu_fp32", "--source", "/dev/null", "--json"]])
-def test_a_machine_that_cannot_grade_ends_with_3(
-    run: Run, args: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_that_cannot_grade_ends_with_3(run: Run, args: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise InfrastructureError("no compiler: install one")
 

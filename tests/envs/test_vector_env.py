@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 import pytest
-from conftest import FakeGrading
+from fake_grading import FakeGrading
 from gymnasium.vector import AutoresetMode
 
 ENV_ID = "cudagym:cudagym/Kernel-v0"

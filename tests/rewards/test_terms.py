@@ -67,9 +67,7 @@ def test_a_perfect_kernel_is_worth_one() -> None:
     assert reward.total == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(
-    "weights", [{"compile": -1}, {"compile": 0, "numeric": 0, "throughput": 0}, {"correct": 1.0}]
-)
+@pytest.mark.parametrize("weights", [{"compile": -1}, {"compile": 0, "numeric": 0, "throughput": 0}, {"correct": 1.0}])
 def test_senseless_weights_are_refused(weights: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Weights.model_validate(weights)

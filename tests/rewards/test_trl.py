@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import FakeGrading
+from fake_grading import FakeGrading
 
 from cudagym.errors import UsageError
 from cudagym.rewards.terms import Weights
