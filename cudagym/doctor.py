@@ -10,7 +10,7 @@ from typing import Any
 from cudagym import hardware, runs, sandbox
 from cudagym.build.cache import cache_dir
 from cudagym.build.toolchain import find_toolchain
-from cudagym.errors import InfrastructureError
+from cudagym.errors import GraderError, InfrastructureError
 from cudagym.grader import resolve_device
 
 
@@ -20,7 +20,7 @@ def examine() -> dict[str, Any]:
     """
     problems: list[str] = []
     toolkit: dict[str, str] = {}
-    boxes: dict[str, bool | str] = {}
+    boxes: dict[str, bool] = {}
     try:
         found = find_toolchain()
         toolkit = {
@@ -31,7 +31,7 @@ def examine() -> dict[str, Any]:
             "cxx": str(found.cxx),
         }
         boxes = sandbox.describe()
-    except InfrastructureError as error:
+    except (InfrastructureError, GraderError) as error:
         problems.append(str(error))
     return {
         "toolkit": toolkit,
