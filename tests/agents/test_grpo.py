@@ -1,0 +1,103 @@
+"""Real GRPO with TRL on a tiny policy, with rewards that need no compiler, and the logs read back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cudagym.agents import demonstrations, grpo, policy
+from cudagym.config import StageConfig
+from cudagym.errors import UsageError
+from cudagym.hardware import gpu
+
+SETTINGS: dict[str, Any] = {
+    "max_steps": 2,
+    "num_generations": 4,
+    "per_device_train_batch_size": 8,
+    "max_completion_length": 12,
+    "learning_rate": 1e-3,
+    "beta": 0.0,
+    "logging_steps": 1,
+    "save_steps": 1,
+}
+SPECS = ["vector_add_fp32", "relu_fp32"]
+
+
+def short_reward(completions: list[str], **columns: Any) -> list[float | None]:
+    """The fewer characters the better."""
+    return [1 / (1 + len(completion)) for completion in completions]
+
+
+def known_reward(completions: list[str], spec: list[str], **columns: Any) -> list[float | None]:
+    """Whether the data set's column arrived; not applicable to one of the specs."""
+    return [1.0 if name == "relu_fp32" else None for name in spec]
+
+
+REWARDS = [(short_reward, 0.5), (known_reward, 0.25)]
+
+
+@pytest.fixture(scope="module")
+def refined(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "grpo"
+    prompts = demonstrations.prompt_rows(SPECS, gpu("h100"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        patch.setenv("WANDB_DATA_DIR", str(folder))
+        return grpo.refine(base, prompts, REWARDS, StageConfig(**SETTINGS, report_to="wandb"), folder, seed=0)
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    """What a Weights & Biases run logged, as its own reader gives it."""
+    (run,) = folder.glob("wandb/offline-run-*")
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(run)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    return [record["history"]["item"] for record in records if record["type"] == "history"]
+
+
+def test_each_reward_term_is_logged_with_its_weight(refined: Path) -> None:
+    state = json.loads((refined / "trainer" / "checkpoint-2" / "trainer_state.json").read_text())
+    logs = [entry for entry in state["log_history"] if "reward" in entry]
+    assert len(logs) == 2
+    for entry in logs:
+        assert 0 < entry["rewards/short_reward/mean"] <= 1
+        assert entry["rewards/known_reward/mean"] == 1
+        # One of the two groups has the second term, so it adds its weight to half of the completions.
+        expected = 0.5 * entry["rewards/short_reward/mean"] + 0.25 * 0.5
+        assert entry["reward"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_offline_tracker_holds_the_same_rewards(refined: Path) -> None:
+    state = json.loads((refined / "trainer" / "checkpoint-2" / "trainer_state.json").read_text())
+    want = {entry["step"]: entry["reward"] for entry in state["log_history"] if "reward" in entry}
+    got = {entry["train/global_step"]: entry["train/reward"] for entry in history(refined) if "train/reward" in entry}
+    assert got == pytest.approx(want)
+
+
+def test_the_result_is_a_checkpoint_and_is_not_trained_again(refined: Path, base: Path) -> None:
+    texts = policy.complete(policy.load(refined), ["relu\n"], seed=0, temperature=1.0, max_new_tokens=5, batch_size=1)
+    assert len(texts) == 1
+    before = (refined / "model.safetensors").stat().st_mtime_ns
+    prompts = demonstrations.prompt_rows(SPECS, gpu("h100"))
+    grpo.refine(base, prompts, REWARDS, StageConfig(**SETTINGS, report_to="wandb"), refined, seed=0)
+    assert (refined / "model.safetensors").stat().st_mtime_ns == before
+    with pytest.raises(UsageError, match="rewards differ"):
+        grpo.refine(base, prompts, REWARDS[:1], StageConfig(**SETTINGS, report_to="wandb"), refined, seed=0)
+
+
+def test_an_adapter_is_trained_when_asked_for_with_fewer_prompts_than_a_batch(base: Path, tmp_path: Path) -> None:
+    config = StageConfig(**SETTINGS | {"max_steps": 1}, lora={"r": 2, "target_modules": "all-linear"})
+    prompts = demonstrations.prompt_rows(SPECS[:1], gpu("h100"))
+    folder = grpo.refine(base, prompts, REWARDS[:1], config, tmp_path / "grpo", seed=0)
+    assert (folder / "adapter" / "adapter_config.json").exists()
+    assert policy.load(folder).model.num_parameters() == policy.load(base).model.num_parameters()
+
+
+def test_no_prompts_are_refused(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no prompts"):
+        grpo.refine(base, [], REWARDS, StageConfig(), tmp_path, seed=0)
