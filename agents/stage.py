@@ -163,9 +163,7 @@ def _show_progress(trainer: Any, stage: str) -> None:
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
             shown = {short: logs.get(key) for key, short in _SHOWN.items()}
-            values = "  ".join(
-                f"{short} {float(value):.3f}" for short, value in shown.items() if value is not None
-            )
+            values = "  ".join(f"{short} {float(value):.3f}" for short, value in shown.items() if value is not None)
             done = state.global_step - self.first
             if values and done:
                 passed = time.monotonic() - self.started

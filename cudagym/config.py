@@ -177,9 +177,7 @@ def _override(values: dict[str, Any], text: str) -> None:
 def parse(values: Any, origin: str) -> RunConfig:
     """The same for values already read. `origin` names them in messages."""
     if not isinstance(values, Mapping):
-        raise UsageError(
-            f"{origin} must hold sections such as `policy:` and `sft:`, not {type(values).__name__}."
-        )
+        raise UsageError(f"{origin} must hold sections such as `policy:` and `sft:`, not {type(values).__name__}.")
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
