@@ -79,7 +79,8 @@ def verdict_table(verdict: Verdict, reward: float | None = None) -> RenderableTy
         slowest = ", ".join(f"{limit.name} {limit.time_us:,.1f} µs" for limit in kernel.limiters[:3])
         table.add_row("limits", visible(f"{kernel_title(kernel.kernel)}: {slowest} (occupancy {kernel.occupancy:.0%})"))
     for diagnostic in verdict.diagnostics:
-        table.add_row("advice", visible(diagnostic.text))
+        if diagnostic.text not in verdict.message:
+            table.add_row("advice", visible(diagnostic.text))
     if reward is not None:
         table.add_row("reward", f"{reward:.3f}")
     stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in verdict.seconds.items())
@@ -127,17 +128,13 @@ def doctor_table(found: Mapping[str, Any]) -> RenderableType:
     table.add_row("compiler", f"nvcc {toolkit['version']}\n{toolkit['nvcc']}" if toolkit else Text("none", style="red"))
     names = [f"{each['name']}  {each['title']}{'  (default)' * each['default']}" for each in found["devices"]]
     table.add_row("devices", "\n".join(names))
-    boxed = [f"{name.replace('_', ' ')}: {_yes_no(value)}" for name, value in found["sandbox"].items()]
+    boxed = [f"{name.replace('_', ' ')}: {'yes' if holds else 'no'}" for name, holds in found["sandbox"].items()]
     table.add_row("sandbox", "\n".join(boxed))
     table.add_row("versions", ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
     table.add_row("cache", found["cache"])
     for problem in found["problems"]:
         table.add_row(Text("problem", style="red"), visible(problem))
     return table
-
-
-def _yes_no(value: bool | str) -> str:
-    return value if isinstance(value, str) else "yes" if value else "no"
 
 
 def _of_peak(verdict: Verdict) -> str:
