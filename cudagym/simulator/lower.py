@@ -135,6 +135,7 @@ class Emitter:
         self.mask = ""
         self.instruction = flow.instructions[0]
         self.site = 0
+        self.ahead = 0
 
     # -- text --
 
@@ -336,9 +337,9 @@ class Emitter:
         if base == "warpid":
             return self._warp_field("index", "i32")
         if base in ("clock64", "globaltimer"):
-            return self._warp_field("steps", "i64")
+            return self._clock()
         if base in ("clock", "clock_hi", "globaltimer_lo", "globaltimer_hi"):
-            steps = self._warp_field("steps", "i64")
+            steps = self._clock()
             shifted = self.op("lshr", steps, constant(32, "i64")) if base.endswith("hi") else steps
             return self.convert("trunc", shifted, "i32")
         lane_masks = {
@@ -357,6 +358,10 @@ class Emitter:
         if base in ("cluster_nctarank", "cluster_nctaid"):
             return constant(1, "i32")
         raise Unsupported(f"the special register %{name}", self.instruction.line)
+
+    def _clock(self) -> Value:
+        """Instructions that the warp has executed: the block's are counted as it starts."""
+        return self.op("sub", self._warp_field("steps", "i64"), constant(self.ahead, "i64"))
 
     def _field(self, pointer: str, index: int) -> Value:
         at = self.assign(f"getelementptr i32, ptr {pointer}, i64 {index}", "i64", 1)
@@ -577,7 +582,9 @@ class Emitter:
         if block.waits:
             self._wait(block)
         self._count(len(block.instructions) + (block.end.instruction is not None), block.index)
+        self.ahead = len(block.instructions) + (block.end.instruction is not None)
         for instruction, site in zip(block.instructions, block.sites, strict=True):
+            self.ahead -= 1
             self.instruction, self.site = instruction, site
             self.guard = self.predicate(instruction.guard) if instruction.guard else None
             lower(self, instruction)
