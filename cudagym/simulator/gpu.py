@@ -11,7 +11,7 @@ from cudagym.hardware import gpu as gpu_named
 from cudagym.simulator import clock
 from cudagym.simulator.executor import Executor, Request
 
-_AFFORDABLE = Limits(warp_instructions=200_000_000, wall_seconds=60.0)
+_AFFORDABLE = Limits(warp_instructions=100_000_000, wall_seconds=60.0)
 """What a timed run may cost before it stops at a sample of blocks: a few seconds of one core."""
 
 
