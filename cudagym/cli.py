@@ -55,6 +55,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         code = _complain(str(error), BAD_ARGUMENTS)
     except CudagymError as error:
         code = _complain(str(error), GRADER_FAILED)
+    except OSError as error:  # a full disk, a folder that may not be written to
+        code = _complain(str(error), GRADER_FAILED)
     sys.exit(code)
 
 

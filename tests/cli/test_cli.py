@@ -165,6 +165,14 @@ def test_a_machine_that_cannot_grade_ends_with_3(run: Run, args: list[str], monk
     assert "install one" in err
 
 
+def test_a_folder_that_cannot_be_written_ends_with_3(run: Run, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("seed: 1\n")
+    code, _, err = run("demo", "--config", str(config), "--runs", "/proc/runs")
+    assert code == 3
+    assert "/proc/runs" in err
+
+
 def test_interrupting_ends_with_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
