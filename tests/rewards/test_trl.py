@@ -81,7 +81,7 @@ def test_statuses_are_logged_once_per_batch() -> None:
 @pytest.mark.usefixtures("grading")
 def test_a_data_set_without_specs_is_refused() -> None:
     with pytest.raises(UsageError, match="column `spec`"):
-        make_reward_functions()[0](completions=["fast"])
+        make_reward_functions()[0](prompts=["p"], completions=["fast"])
 
 
 @pytest.mark.usefixtures("grading")
