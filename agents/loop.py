@@ -7,7 +7,7 @@ interrupted goes on where it stopped. `cudagym demo` runs all stages; `sft`, `gr
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from cudagym import report, specs
 from cudagym.agents import demonstrations, grpo, policy, sft
 from cudagym.agents.collect import collect
 from cudagym.agents.evaluate import Evaluation, compare, evaluate
+from cudagym.agents.rollout import make_rollout
 from cudagym.config import RunConfig
 from cudagym.errors import UsageError
 from cudagym.grader import Progress as Report
@@ -33,8 +34,8 @@ from cudagym.grader import resolve_device
 from cudagym.hardware import gpu
 from cudagym.report import Estimate
 from cudagym.rewards.terms import Weights
-from cudagym.rewards.trl import make_reward_functions
-from cudagym.rollouts import read
+from cudagym.rewards.trl import Graded, make_reward_functions
+from cudagym.rollouts import RolloutLog, read
 from cudagym.runs import RunFolder, write_atomic, write_json
 from cudagym.specs.spec import KernelSpec
 
@@ -110,8 +111,10 @@ class Loop:
         """The policy after GRPO on the environment's own reward."""
         start = self.sft()
         names = [kernel.name for kernel in specs.select(self.config.collect.specs)]
-        functions = make_reward_functions(device=self.device, seed=self.config.seed)
-        with self._timed("grpo"):
+        with self._timed("grpo"), self.run.open_rollouts() as log:
+            functions = make_reward_functions(
+                device=self.device, seed=self.config.seed, listener=lambda step, batch: self._keep(log, step, batch)
+            )
             return grpo.refine(
                 start,
                 demonstrations.prompt_rows(names, self.gpu),
@@ -159,9 +162,7 @@ class Loop:
         write_json(
             self.run.metrics,
             {
-                "rows": {
-                    name: [row.model_dump(mode="json") for row in e.rows] for name, e in evaluations.items()
-                },
+                "rows": {name: [row.model_dump(mode="json") for row in e.rows] for name, e in evaluations.items()},
                 "grpo_less_sft": {"all": gain.model_dump(), "train": gain_trained.model_dump()},
                 "demonstrated": {name: e.demonstrated.model_dump() for name, e in evaluations.items()},
                 "unique_correct": {name: e.unique_correct for name, e in evaluations.items()},
@@ -180,6 +181,22 @@ class Loop:
             for name, e in evaluations.items()
         ]
         return "\n".join(lines)
+
+    def _keep(self, log: RolloutLog, step: int, batch: Sequence[Graded]) -> None:
+        """Log what GRPO sampled. A step that is repeated after an interruption is logged again."""
+        for number, (name, prompt, completion, verdict) in enumerate(batch):
+            key = f"training/{name}/{step}.{number}"
+            log.append(
+                make_rollout(
+                    key,
+                    specs.get(name),
+                    str(prompt),
+                    completion,
+                    verdict,
+                    weights=self.weights,
+                    seed=self.config.seed,
+                )
+            )
 
     def _evaluated(self) -> tuple[KernelSpec, ...]:
         return specs.select(self.config.evaluate.specs)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from cudagym import grader, prompts
+from cudagym import grader
 from cudagym.errors import UsageError
+from cudagym.prompts import extract_source
 from cudagym.rewards.terms import TERMS, terms_of
 from cudagym.verdict import STATUSES, Verdict
 
@@ -32,8 +33,10 @@ class RewardFunction(Protocol):
     def __call__(
         self,
         *,
+        prompts: Sequence[Completion],
         completions: Sequence[Completion],
         spec: Sequence[str] | None = None,
+        trainer_state: Any = None,
         log_metric: Callable[[str, float], None] | None = None,
         log_extra: Callable[[str, list[Any]], None] | None = None,
         **columns: Any,
@@ -57,34 +60,52 @@ class _Batch:
         return self._verdicts, fresh
 
 
-def make_reward_functions(*, device: str = "auto", seed: int = 0) -> list[RewardFunction]:
+class Graded(NamedTuple):
+    """One completion of a batch and its verdict, for whoever keeps a log."""
+
+    spec: str
+    prompt: Completion
+    completion: str
+    verdict: Verdict
+
+
+Listener = Callable[[int, Sequence[Graded]], None]
+"""Called once per batch, with the trainer's step."""
+
+
+def make_reward_functions(
+    *, device: str = "auto", seed: int = 0, listener: Listener | None = None
+) -> list[RewardFunction]:
     """`compile_reward`, `numeric_reward` and `throughput_reward`, sharing one grading of each batch.
 
     `device` and `seed` are those of `cudagym.grade`. Each batch logs the share of every status as the metric
-    `status/<status>`, and every completion's status as the column `status`.
+    `status/<status>`, and every completion's status as the column `status`, and goes to `listener`.
     """
     batch = _Batch(device, seed)
-    return [_reward_function(term, batch) for term in TERMS]
+    return [_reward_function(term, batch, listener) for term in TERMS]
 
 
-def _reward_function(term: str, batch: _Batch) -> RewardFunction:
+def _reward_function(term: str, batch: _Batch, listener: Listener | None) -> RewardFunction:
     def reward(
         *,
+        prompts: Sequence[Completion],
         completions: Sequence[Completion],
         spec: Sequence[str] | None = None,
+        trainer_state: Any = None,
         log_metric: Callable[[str, float], None] | None = None,
         log_extra: Callable[[str, list[Any]], None] | None = None,
         **columns: Any,
     ) -> list[float | None]:
         if spec is None:
             raise UsageError("the dataset needs a column `spec` that names the spec each prompt asks for")
-        items = [
-            (name, prompts.extract_source(_text(completion)))
-            for name, completion in zip(spec, completions, strict=True)
-        ]
+        texts = [_text(completion) for completion in completions]
+        items = [(name, extract_source(text)) for name, text in zip(spec, texts, strict=True)]
         verdicts, fresh = batch.verdicts(items)
         if fresh:
             _log(verdicts, log_metric, log_extra)
+            if listener is not None:
+                step = trainer_state.global_step if trainer_state else 0
+                listener(step, [Graded(*each) for each in zip(spec, prompts, texts, verdicts, strict=True)])
         terms = [terms_of(verdict) for verdict in verdicts]
         return [None if each is None else getattr(each, term) for each in terms]
 
