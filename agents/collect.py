@@ -43,12 +43,21 @@ def collect(
     todo = [each for each in wanted if each[0] not in log]
     for start in range(0, len(todo), BATCH):
         batch = todo[start : start + BATCH]
-        verdicts = grade_many([(spec, each.source) for _, spec, each in batch], device=device, seed=seed)
+        before = len(wanted) - len(todo) + start
+        verdicts = grade_many(
+            [(spec, each.source) for _, spec, each in batch],
+            device=device,
+            seed=seed,
+            progress=progress and _shifted(progress, before, len(wanted)),
+        )
         for (key, spec, demonstration), verdict in zip(batch, verdicts, strict=True):
             prompt = prompts.render(spec, card, style="compact")
             log.append(make_rollout(key, spec, prompt, demonstration.source, verdict, weights=weights, seed=seed))
-        if progress:
-            progress(len(wanted) - len(todo) + start + len(batch), len(wanted))
+
+
+def _shifted(progress: Progress, before: int, wanted: int) -> Progress:
+    """Progress of a batch as that of the whole, `before` of which came earlier."""
+    return lambda reached, of: progress(before + reached, wanted)
 
 
 def _label(demonstration: Demonstration) -> str:

@@ -41,6 +41,8 @@ from cudagym.specs.spec import KernelSpec
 
 POLICIES = ("base", "sft", "grpo")
 """The checkpoints an evaluation compares, in the order they are made."""
+LINE_SECONDS = 15.0
+"""Between two lines of progress where there is no terminal to draw a bar on."""
 
 
 class Loop:
@@ -213,9 +215,24 @@ class Loop:
         yield
         self._say(stage, f"done in {time.monotonic() - start:.0f} s")
 
+    def _lines(self, stage: str) -> Report:
+        """Progress as one line at the start, at the end and every 15 seconds between."""
+        last = -LINE_SECONDS
+
+        def report_(reached: int, wanted: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= LINE_SECONDS or reached == wanted:
+                last = time.monotonic()
+                self._say(stage, f"{reached} of {wanted}")
+
+        return report_
+
     @contextmanager
     def _progress(self, stage: str, text: str) -> Iterator[Report]:
-        """A bar with what is done, what is wanted and the time left."""
+        """A bar with what is done, what is wanted and the time left; in a log file, a line now and then."""
+        if not self.console.is_terminal:
+            yield self._lines(stage)
+            return
         columns = (
             TextColumn(f"[bold]{stage}[/bold]  {text}"),
             BarColumn(),
