@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
+from cudagym.build.names import kernel_title
 from cudagym.build.program import FIRST_ADDRESS, SLOT_BITS, SLOT_BYTES, Launch
 from cudagym.device import Fault, FaultKind
 from cudagym.simulator.flow import Flow
@@ -39,22 +39,6 @@ class Place(NamedTuple):
     released: bool
 
 
-def short_name(kernel: str) -> str:
-    """`_Z3addPKfPfi` as `add`: enough of a mangled name to recognise the kernel."""
-    match = re.match(r"_Z(N?)", kernel)
-    if not match:
-        return kernel
-    rest, parts = kernel[match.end() :], []
-    while number := re.match(r"(\d+)", rest):
-        length = int(number[1])
-        parts.append(rest[len(number[1]) : len(number[1]) + length])
-        rest = rest[len(number[1]) + length :]
-        if not match[1]:
-            break
-    named = [part for part in parts if not part.startswith("_GLOBAL__N")]
-    return "::".join(named) or kernel
-
-
 class Explainer:
     """Turns the runtime's fault records of one launch into Faults."""
 
@@ -83,7 +67,7 @@ class Explainer:
         line = self._line(site)
         space = "shared memory" if "shared" in self.flow.instructions[site].modifiers else "memory"
         text = (
-            f"uninitialised: kernel {short_name(self.launch.kernel)} reads {space} that nothing has written"
+            f"uninitialised: kernel {kernel_title(self.launch.kernel)} reads {space} that nothing has written"
             f"{self._at(line)}, and its results depend on it; write it first, or wait for who does"
         )
         return Fault(kind="uninitialised", kernel=self.launch.kernel, message=text, line=line)
@@ -115,7 +99,7 @@ class Explainer:
     def _who(self, record: FaultRecord) -> str:
         thread = ",".join(map(str, self._thread(record.warp * LANES + record.lane)))
         block = ",".join(map(str, self._block(record.block)))
-        return f"thread ({thread}) of block ({block}) of {short_name(self.launch.kernel)}"
+        return f"thread ({thread}) of block ({block}) of {kernel_title(self.launch.kernel)}"
 
     def _other(self, record: FaultRecord) -> str:
         where = self._at(self._line(record.other_site))
@@ -215,18 +199,16 @@ class Explainer:
             return f"out of bounds: {act} at byte {offset} of {space} memory{at}, which has {size} bytes"
         found = self._nearest(record.address)
         if found is None:
-            what = (
-                "a null pointer"
-                if record.address < 4096
-                else f"address {record.address:#x}, which is in no buffer"
-            )
+            what = "a null pointer" if record.address < 4096 else f"address {record.address:#x}, which is in no buffer"
             return f"out of bounds: {act} through {what}{at}"
         start, place = found
         if kind == "input_modified":
             return f"input modified: {act} at {self._element(record, start, place)}{at}, but {place.name} is read-only"
         if place.released:
             return f"out of bounds: {act} of {place.name}{at} after it was freed"
-        return f"out of bounds: {act} at {self._element(record, start, place)}{at}, {self._distance(record, start, place)}"
+        return (
+            f"out of bounds: {act} at {self._element(record, start, place)}{at}, {self._distance(record, start, place)}"
+        )
 
     def _relative(self, address: int, space: str) -> str:
         if space != "global" or (found := self._nearest(address)) is None:

@@ -131,9 +131,7 @@ def use_float(e: Emitter, operand: Operand | None, type_: str, ftz: bool = False
     return widen(e, value, type_)
 
 
-def write_float(
-    e: Emitter, operand: Operand | None, value: Value, type_: str, modifiers: tuple[str, ...]
-) -> None:
+def write_float(e: Emitter, operand: Operand | None, value: Value, type_: str, modifiers: tuple[str, ...]) -> None:
     """Applies .relu, .sat and .ftz, rounds to 16 bits where the type says so, and writes."""
     if "relu" in modifiers:
         value = (
@@ -208,9 +206,7 @@ def write_product(e: Emitter, ins: Instruction, d: Operand | None, value: Value)
     e.write(d, value)
 
 
-def add_with_carry(
-    e: Emitter, ins: Instruction, d: Operand | None, x: Value, y: Value, carry: Value | None
-) -> None:
+def add_with_carry(e: Emitter, ins: Instruction, d: Operand | None, x: Value, y: Value, carry: Value | None) -> None:
     """d = x + y + carry, or x - y - borrow; `.cc` keeps the carry out. A borrow is kept as 1, like a carry."""
     subtract = ins.opcode.startswith("sub")
     total = e.op("sub" if subtract else "add", x, y)
@@ -263,9 +259,7 @@ def multiply24(e: Emitter, ins: Instruction) -> None:
         high = e.op("shl", e.use(operand, "i32"), constant(8, "i32"))
         wide.append(e.resize(e.op("ashr" if signed else "lshr", high, constant(8, "i32")), "i64", signed))
     whole = e.op("mul", *wide)
-    value = e.convert(
-        "trunc", whole if "lo" in ins.modifiers else e.op("lshr", whole, constant(16, "i64")), "i32"
-    )
+    value = e.convert("trunc", whole if "lo" in ins.modifiers else e.op("lshr", whole, constant(16, "i64")), "i32")
     e.write(d, e.op("add", value, e.use(c[0], "i32")) if c else value)
 
 
@@ -504,9 +498,7 @@ def funnel_shift(e: Emitter, ins: Instruction) -> None:
         amount = e.op("and", amount, constant(31, "i32"))
     else:
         amount = e.intrinsic("umin", amount, constant(32, "i32"))
-    both = e.op(
-        "or", e.op("shl", e.convert("zext", high, "i64"), constant(32, "i64")), e.convert("zext", low, "i64")
-    )
+    both = e.op("or", e.op("shl", e.convert("zext", high, "i64"), constant(32, "i64")), e.convert("zext", low, "i64"))
     wide = e.convert("zext", amount, "i64")
     if "l" in ins.modifiers:
         both = e.op("lshr", e.op("shl", both, wide), constant(32, "i64"))
@@ -607,9 +599,7 @@ def comparison(e: Emitter, ins: Instruction, type_: str) -> Value:
     return e.compare(predicate, x, y)
 
 
-_KNOWN_PREDICATES = frozenset(
-    "eq ne slt sle sgt sge ult ule ugt uge oeq one olt ole ogt oge ueq une ord uno".split()
-)
+_KNOWN_PREDICATES = frozenset("eq ne slt sle sgt sge ult ule ugt uge oeq one olt ole ogt oge ueq une ord uno".split())
 
 
 def combined(e: Emitter, ins: Instruction, result: Value) -> tuple[Value, Value]:
@@ -796,11 +786,7 @@ def float_to_float(e: Emitter, ins: Instruction, to: str, from_: str) -> None:
         value = e.convert("fpext", value, "double")
     elif to == "f32" and value.elem == "double":
         mode = rounding(ins)
-        value = (
-            e.helper("cg_cvt_f32_f64", "float", [value], (mode,))
-            if mode
-            else e.convert("fptrunc", value, "float")
-        )
+        value = e.helper("cg_cvt_f32_f64", "float", [value], (mode,)) if mode else e.convert("fptrunc", value, "float")
     if to in ("f32", "f64") or to == from_:
         write_float(e, d, value, to, ins.modifiers)
         return

@@ -507,8 +507,7 @@ class Emitter:
             self._block(block, entries, lower)
             bodies += [f"b{block.index}:", f"@phi{block.index}", *self.lines]
         phis = {
-            f"@phi{index}": f"  %m{index} = phi i32 "
-            + ", ".join(f"[ {mask}, %{label} ]" for mask, label in sources)
+            f"@phi{index}": f"  %m{index} = phi i32 " + ", ".join(f"[ {mask}, %{label} ]" for mask, label in sources)
             for index, sources in entries.items()
         }
         text = [*self._prologue(), *(phis.get(line, line) for line in bodies), "}"]
@@ -682,9 +681,7 @@ class Emitter:
         else:
             self.line("br label %schedule")
 
-    def _branch(
-        self, index: int, condition: Value, target: int, entries: dict[int, list[tuple[str, str]]]
-    ) -> None:
+    def _branch(self, index: int, condition: Value, target: int, entries: dict[int, list[tuple[str, str]]]) -> None:
         """Lanes whose bit is set go to `target`, the others on. If all live lanes agree, straight away."""
         mask = Value(self.mask, "i32", 1)
         taken = self.op("and", condition, mask)

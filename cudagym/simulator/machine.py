@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cudagym.build.cache import key_of
+from cudagym.build.names import kernel_title
 from cudagym.build.program import (
     FIRST_ADDRESS,
     SLOT_BYTES,
@@ -36,7 +37,7 @@ from cudagym.device import Counters, Fault, LaunchRun, Limits, Run
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
-from cudagym.simulator.faults import NO_MEMORY, Explainer, Place, short_name
+from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of
 from cudagym.simulator.isa import classify, lower_instruction
 from cudagym.simulator.lower import LANES, Context, Emitter
@@ -112,8 +113,7 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...]) -> Loa
 def _code_text(flow: Flow) -> str:
     """The kernel's code without its source lines: comments and blank lines in the source change nothing."""
     parts = [
-        f"{i.name} {i.operands!r} {i.guard!r}" if i.guard else f"{i.name} {i.operands!r}"
-        for i in flow.instructions
+        f"{i.name} {i.operands!r} {i.guard!r}" if i.guard else f"{i.name} {i.operands!r}" for i in flow.instructions
     ]
     shape = [(b.sites, b.end.kind, b.end.targets) for b in flow.blocks]
     return "\n".join([*parts, repr(shape)])
@@ -325,15 +325,11 @@ class _Attempt:
         if data is None or offset + size > data.size:
             has = "is not allocated" if data is None else f"has {data.size} bytes"
             text = f"out of bounds: {what} of {size} bytes at byte {offset} of {name}, which {has}"
-            self.faults.append(
-                Fault(kind="out_of_bounds", kernel=what, message=text, address=address, buffer=name)
-            )
+            self.faults.append(Fault(kind="out_of_bounds", kernel=what, message=text, address=address, buffer=name))
             return None
         if write and self.flags[slot] & _READ_ONLY and not upload:
             text = f"input modified: {what} writes {name}, which is read-only"
-            self.faults.append(
-                Fault(kind="input_modified", kernel=what, message=text, address=address, buffer=name)
-            )
+            self.faults.append(Fault(kind="input_modified", kernel=what, message=text, address=address, buffer=name))
             return None
         if write and slot in self.written:
             self.written[slot][offset : offset + size] = 1
@@ -358,14 +354,10 @@ class _Attempt:
         if site and self.suspicion is None:
             self.suspicion = grid.explainer.uninitialised(site - 1)
         self.launches.append(
-            LaunchRun(
-                kernel=launch.kernel, blocks=launch.blocks, complete=True, counters=counters, sampled=sampled
-            )
+            LaunchRun(kernel=launch.kernel, blocks=launch.blocks, complete=True, counters=counters, sampled=sampled)
         )
 
-    def _launch_sampled(
-        self, launch: Launch, chooser: random.Random, blocks: int, pending: Sequence[Launch]
-    ) -> None:
+    def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int, pending: Sequence[Launch]) -> None:
         chosen = choose_blocks(launch, chooser, blocks)
         with _Grid(self, launch) as grid:
             before = self.library.cg_steps(self.handle)
@@ -486,7 +478,7 @@ def choose_blocks(launch: Launch, chooser: random.Random, blocks: int) -> tuple[
 
 def check_launch(gpu: GPU, kernel: Kernel, launch: Launch) -> None:
     """Raises LaunchFailed where the device would refuse the launch, with the limit that it breaks."""
-    name = short_name(launch.kernel)
+    name = kernel_title(launch.kernel)
 
     def refuse(what: str) -> LaunchFailed:
         return LaunchFailed(f"the launch of {name} would fail on the {gpu.title}: {what}")
@@ -506,9 +498,7 @@ def check_launch(gpu: GPU, kernel: Kernel, launch: Launch) -> None:
     if launch.blocks >= 1 << 32:
         raise refuse(f"{launch.blocks} blocks are more than the simulated GPU numbers")
     if kernel.static_shared_bytes > STATIC_SHARED_LIMIT:
-        raise refuse(
-            f"{kernel.static_shared_bytes} bytes of static shared memory, the limit is {STATIC_SHARED_LIMIT}"
-        )
+        raise refuse(f"{kernel.static_shared_bytes} bytes of static shared memory, the limit is {STATIC_SHARED_LIMIT}")
     shared = kernel.static_shared_bytes + launch.dynamic_shared_bytes
     if shared > gpu.shared_bytes_per_block:
         raise refuse(f"{shared} bytes of shared memory per block, the limit is {gpu.shared_bytes_per_block}")

@@ -9,9 +9,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -21,12 +18,12 @@ import llvmlite
 import llvmlite.binding as llvm
 
 from cudagym.build.cache import Store, key_of
-from cudagym.errors import GraderError, InfrastructureError
+from cudagym.build.native import native
+from cudagym.errors import GraderError
 from cudagym.simulator.lower import Lowered
 
 _HERE = Path(__file__).parent
 _C_SOURCES = ("math.c", "memory.c", "schedule.c", "watch.c")
-_FLAGS = ("-std=gnu11", "-O3", "-march=native", "-ffp-contract=off", "-fPIC", "-shared", "-w")
 _LAYOUT = (
     "pc", "live", "barred", "synced", "prefer", "fuel", "steps", "counts", "tid", "ctaid", "shape", "params", "local",
     "index", "barrier_value", "registers",
@@ -77,19 +74,14 @@ def host_key() -> str:
         if path.name in (*_C_SOURCES, "runtime.h", "lower.py", "isa.py", "flow.py", "ptx.py", "native.py"):
             digest.update(path.read_bytes())
     features = llvm.get_host_cpu_features().flatten()
-    return key_of(
-        digest.hexdigest(), platform.machine(), llvm.get_host_cpu_name(), features, llvmlite.__version__
-    )
+    return key_of(digest.hexdigest(), platform.machine(), llvm.get_host_cpu_name(), features, llvmlite.__version__)
 
 
 @cache
 def runtime() -> Runtime:
     """The C runtime, compiled when the cache has none. Raises InfrastructureError without a C compiler."""
-    store = Store("runtime")
-    key = key_of(host_key(), *_FLAGS)
-    if store.get(key) is None:
-        store.put(key, {"runtime.so": _compile_runtime()})
-    path = store.path(key, "runtime.so")
+    sources = [_HERE / name for name in (*_C_SOURCES, "runtime.h")]
+    path = native("runtime.so", sources, _flags(), extra={"processor": host_key()})
     library = ctypes.CDLL(str(path))
     pointer, word, wide = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     library.cg_new.restype = pointer
@@ -110,20 +102,9 @@ def runtime() -> Runtime:
     return Runtime(library, path, dict(zip(_LAYOUT, offsets, strict=True)))
 
 
-def _compile_runtime() -> bytes:
-    compiler = next((path for name in ("gcc", "cc", "clang") if (path := shutil.which(name))), None)
-    if compiler is None:
-        raise InfrastructureError("no C compiler was found; install gcc (Debian: apt install g++)")
-    flags = [flag.replace("-march", "-mcpu") if platform.machine() == "aarch64" else flag for flag in _FLAGS]
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "runtime.so"
-        command = [compiler, *flags, "-o", str(target), *(str(_HERE / name) for name in _C_SOURCES), "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise InfrastructureError(
-                f"{compiler} could not build the simulator's runtime: {done.stderr[-2000:]}"
-            )
-        return target.read_bytes()
+def _flags() -> tuple[str, ...]:
+    tune = "-mcpu=native" if platform.machine() == "aarch64" else "-march=native"
+    return ("-O3", tune, "-ffp-contract=off", "-fPIC", "-shared", "-lm")
 
 
 class NativeKernel:

@@ -91,13 +91,19 @@ class Vector(NamedTuple):
     elements: tuple[Operand | None, ...]
 
 
+class Opaque(NamedTuple):
+    """An operand of a form that no supported instruction has."""
+
+    text: str
+
+
 class Names(NamedTuple):
     """`(a, b)` of a call."""
 
     names: tuple[str, ...]
 
 
-Operand = Register | Special | Immediate | Symbol | Address | Negated | Pair | Vector | Names
+Operand = Register | Special | Immediate | Symbol | Address | Negated | Pair | Vector | Names | Opaque
 
 
 class Guard(NamedTuple):
@@ -254,7 +260,6 @@ _REGISTERS = re.compile(r"\.reg\s*(?:\.v[24]\s*)?\.(\w+)\s+(.*)", re.DOTALL)
 _ADDRESS = re.compile(r"\[\s*([^\s+\-\]]+|-?\w+)\s*(?:([+-])\s*(-?\w+))?\s*\]$")
 _INTEGER = re.compile(r"([+-]?)\s*(0[xX][0-9a-fA-F]+|0[bB][01]+|\d+)[uU]?$")
 _FLOAT = re.compile(r"(-?)0([fFdD])([0-9a-fA-F]+)$")
-_SPLIT = re.compile(r",\s*(?![^{(\[]*[})\]])")
 
 
 def parse(ptx: str) -> Module:
@@ -285,6 +290,22 @@ def parse(ptx: str) -> Module:
             else:
                 variables.append(variable)
     return Module(version, target, tuple(variables), tuple(shared), functions)
+
+
+def _split(text: str) -> list[str]:
+    """The operands of a list: commas inside brackets separate nothing."""
+    if not any(bracket in text for bracket in "{[("):
+        return text.split(",")
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        if character in "{[(":
+            depth += 1
+        elif character in "}])":
+            depth -= 1
+        elif character == "," and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
+    return [*parts, text[start:]]
 
 
 def _line_at(text: str, position: int) -> int:
@@ -510,10 +531,7 @@ class _Body:
                 raise PTXError(f"unknown predicate {match['guard']} in PTX line {ptx_line}")
             guard = Guard(register, bool(match["negated"]))
         rest = match["rest"].strip()
-        try:
-            operands = tuple(self._operand(item) for item in _SPLIT.split(rest)) if rest else ()
-        except PTXError as error:
-            raise PTXError(f"{error} in PTX line {ptx_line}: {match['opcode']}") from None
+        operands = tuple(self._operand(item) for item in _split(rest)) if rest else ()
         self.statements.append(Instruction(opcode, tuple(modifiers), operands, guard, ptx_line, line))
 
     def _operand(self, text: str) -> Operand | None:
@@ -529,7 +547,7 @@ class _Body:
         if first == "[":
             return self._address(text)
         if first == "{":
-            return Vector(tuple(self._operand(item) for item in text.strip("{}").split(",")))
+            return Vector(tuple(self._operand(item) for item in _split(text[1:-1])))
         if first == "(":
             names = [name.strip() for name in text.strip("()").split(",")]
             return Names(tuple(self._name(name) for name in names if name))
@@ -538,9 +556,11 @@ class _Body:
             if isinstance(register, Register):
                 return Negated(register)
         if "|" in text:
-            one, two = (self._operand(part) for part in text.split("|"))
-            if isinstance(one, Register | None) and isinstance(two, Register | None):
-                return Pair(one, two)
+            halves = [self._operand(part) for part in text.split("|")]
+            match halves:
+                case [Register() | None as one, Register() | None as two]:
+                    return Pair(one, two)
+            return Opaque(text)
         if literal := _FLOAT.match(text):
             width = 32 if literal[2] in "fF" else 64
             bits = int(literal[3], 16) ^ (bool(literal[1]) << (width - 1))
@@ -563,15 +583,13 @@ class _Body:
             return Special(text[1:])
         match = re.fullmatch(r"([A-Za-z_$][\w$]*)\s*(?:\+\s*(\d+))?", text)
         if match is None:
-            raise PTXError(f"cannot read the operand `{text[:60]}`")
+            return Opaque(text)
         return Symbol(self._name(match[1]), int(match[2] or 0))
 
-    def _address(self, text: str) -> Address:
+    def _address(self, text: str) -> Operand:
         match = _ADDRESS.match(text)
-        if match is None:
-            raise PTXError(f"cannot read the address `{text[:60]}`")
-        base = self._operand(match[1])
+        base = self._operand(match[1]) if match else None
+        if match is None or not isinstance(base, Register | Symbol | Immediate):
+            return Opaque(text)
         offset = int(match[3], 0) if match[3] else 0
-        if not isinstance(base, Register | Symbol | Immediate):
-            raise PTXError(f"cannot read the address `{text[:60]}`")
         return Address(base, -offset if match[2] == "-" else offset)

@@ -95,13 +95,9 @@ class Code:
     def program(self, *steps: Step) -> Program:
         return Program(module=self.module, plan=LaunchPlan(steps=steps), shape={}, device="sim:h100")
 
-    def execute(
-        self, steps: Sequence[Step], *arrays: NDArray[Any], checked: bool = False, **limits: Any
-    ) -> Run:
+    def execute(self, steps: Sequence[Step], *arrays: NDArray[Any], checked: bool = False, **limits: Any) -> Run:
         """Runs steps on arrays in slots 0, 1, ...; read-only arrays become read-only memory."""
-        return self.machine.execute(
-            self.program(*steps), memory_of(*arrays), checked=checked, limits=Limits(**limits)
-        )
+        return self.machine.execute(self.program(*steps), memory_of(*arrays), checked=checked, limits=Limits(**limits))
 
     def run(
         self,
@@ -177,7 +173,7 @@ class Builds:
     def compile(self, source: str, name: str) -> str:
         """PTX of a source."""
         folder = self.folder / name
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "candidate.cu").write_text(source)
         tools = find_toolchain()
         subprocess.run(

@@ -72,9 +72,7 @@ def python_division(a: Array, b: Array) -> tuple[Array, Array]:
         remainder.append(x - q * y)
     mask = (1 << 8 * a.dtype.itemsize) - 1
     unsigned = f"u{a.dtype.itemsize}"
-    return tuple(
-        np.array([v & mask for v in values], unsigned).view(a.dtype) for values in (quotient, remainder)
-    )  # type: ignore[return-value]
+    return tuple(np.array([v & mask for v in values], unsigned).view(a.dtype) for values in (quotient, remainder))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("suffix", ["s32", "u32", "s64", "u64", "s16"])
@@ -280,7 +278,8 @@ def exact_fma(a: Array, b: Array, c: Array) -> list[float]:
     from fractions import Fraction
 
     return [
-        float(Fraction(x) * Fraction(y) + Fraction(z)) for x, y, z in zip(a.tolist(), b.tolist(), c.tolist(), strict=True)
+        float(Fraction(x) * Fraction(y) + Fraction(z))
+        for x, y, z in zip(a.tolist(), b.tolist(), c.tolist(), strict=True)
     ]
 
 
@@ -373,7 +372,10 @@ def test_functions(builds: Builds, name: str) -> None:
 
 def test_functions_at_their_limits(builds: Builds) -> None:
     x = np.array([0, -0.0, np.inf, -np.inf, np.nan, -1, 1e-40, 200, -200, 3e38], np.float32)
-    same(run(builds, "exp_f32", x, x, np.float32)[[0, 1, 2, 3, 4, 7, 8]], np.float32([1, 1, np.inf, 0, np.nan, np.inf, 0]))
+    same(
+        run(builds, "exp_f32", x, x, np.float32)[[0, 1, 2, 3, 4, 7, 8]],
+        np.float32([1, 1, np.inf, 0, np.nan, np.inf, 0]),
+    )
     got = run(builds, "log_f32", x, x, np.float32)
     same(got[[0, 2, 3, 4, 5]], np.float32([-np.inf, np.inf, np.nan, np.nan, np.nan]))
     np.testing.assert_allclose(got[[6, 9]], np.log(d(x))[[6, 9]], rtol=1e-6)
@@ -385,7 +387,11 @@ def test_functions_at_their_limits(builds: Builds) -> None:
     np.testing.assert_allclose(erf, torch.erf(values.double()).numpy(), atol=3e-7)
     half = np.linspace(-8, 8, 500).astype(np.float16)
     np.testing.assert_allclose(d(run(builds, "exp_f16", half, half, np.float16)), np.exp(d(half)), rtol=1.1e-3)
-    np.testing.assert_allclose(d(run(builds, "div_f16", half, half + 9, np.float16)), d(half) / d(half + 9), rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(
+        d(run(builds, "div_f16", half, half + 9, np.float16)), d(half) / d(half + 9), rtol=1e-3, atol=1e-7
+    )
     small = np.array([0.4, 0.6, 2.5, 254.6], np.float32)
     np.testing.assert_array_equal(run(builds, "f32_to_u8", small, small, np.uint8), [0, 1, 2, 255])
-    np.testing.assert_allclose(run(builds, "fast_div_f32", small, two, np.float32)[[0, 1, 3]], (d(small) / d(two))[[0, 1, 3]], rtol=1e-6)
+    np.testing.assert_allclose(
+        run(builds, "fast_div_f32", small, two, np.float32)[[0, 1, 3]], (d(small) / d(two))[[0, 1, 3]], rtol=1e-6
+    )

@@ -18,9 +18,7 @@ SOLVE = 'extern "C" void solve(const float* x, float* y, int n) {{ {} }}'
 
 
 def relu(body: str, launch: str) -> str:
-    return f"__global__ void relu(const float* __restrict__ x, float* y, int n) {{\n{body}\n}}\n" + SOLVE.format(
-        launch
-    )
+    return f"__global__ void relu(const float* __restrict__ x, float* y, int n) {{\n{body}\n}}\n" + SOLVE.format(launch)
 
 
 SCALAR = relu(

@@ -107,7 +107,9 @@ def test_lanes_exchange_values(code: Code) -> None:
         np.where(lane % 16 >= up, x[lane - up], x),
         np.full(32, np.uint32(sum(1 << i for i in range(32) if x[i] & 1)).astype(np.int32)),
         np.full(32, 1),
-        np.array([np.uint32(sum(1 << k for k in range(32) if x[k] & 3 == x[i] & 3)).astype(np.int32) for i in range(32)]),
+        np.array(
+            [np.uint32(sum(1 << k for k in range(32) if x[k] & 3 == x[i] & 3)).astype(np.int32) for i in range(32)]
+        ),
         np.full(32, 0),
         np.full(32, x.sum()),
         np.full(32, x.max()),
