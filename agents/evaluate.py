@@ -17,6 +17,7 @@ from pathlib import Path
 from cudagym import prompts
 from cudagym.agents import policy
 from cudagym.agents.rollout import make_rollout
+from cudagym.agents.stage import weights_digest
 from cudagym.agents.statistics import bootstrap_mean, paired_bootstrap, wilson
 from cudagym.config import EvaluateConfig
 from cudagym.errors import UsageError
@@ -59,6 +60,8 @@ class Evaluation(Record):
     """All attempts of one policy. What can be said about them follows from these."""
 
     policy: str
+    checkpoint: str
+    """A digest of its weights."""
     device: str
     seed: int
     attempts: tuple[Attempt, ...]
@@ -146,6 +149,7 @@ def evaluate(
     known = {without_comments(source) for source in demonstrated}
     return Evaluation(
         policy=name,
+        checkpoint=weights_digest(checkpoint),
         device=resolve_device(device),
         seed=seed,
         attempts=tuple(

@@ -27,6 +27,7 @@ from cudagym.agents import demonstrations, grpo, policy, sft
 from cudagym.agents.collect import collect
 from cudagym.agents.evaluate import Evaluation, compare, evaluate
 from cudagym.agents.rollout import make_rollout
+from cudagym.agents.stage import weights_digest
 from cudagym.config import RunConfig
 from cudagym.errors import UsageError
 from cudagym.grader import Progress as Report
@@ -127,10 +128,16 @@ class Loop:
             )
 
     def evaluate(self, checkpoint: Path, name: str) -> Evaluation:
-        """Samples of a checkpoint on the evaluation's specs, graded. `name` is what the table calls it."""
+        """Samples of a checkpoint on the evaluation's specs, graded. `name` is what the table calls it.
+
+        Raises UsageError when the run already has an evaluation of this name of other weights.
+        """
         kept = self.run.path / "evaluations" / f"{name}.json"
         if kept.exists():
-            return Evaluation.model_validate_json(kept.read_text(encoding="utf-8"))
+            known = Evaluation.model_validate_json(kept.read_text(encoding="utf-8"))
+            if known.checkpoint == weights_digest(checkpoint):
+                return known
+            raise UsageError(f"{kept} is of other weights than {checkpoint}: choose another name for this policy.")
         demonstrated = [rollout.source for rollout in self._rollouts() if rollout.key.startswith("scripted/")]
         with self.run.open_rollouts() as log, self._progress(f"evaluate {name}", "grading samples") as report_:
             evaluation = evaluate(

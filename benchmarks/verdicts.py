@@ -33,7 +33,7 @@ REPEATS = 3
 
 
 def main() -> None:
-    console = Console()
+    console = Console(width=120)
     with tempfile.TemporaryDirectory(prefix="cudagym-bench-") as cache:
         os.environ["CUDAGYM_CACHE"] = cache
         from cudagym.grader import Grader

@@ -34,7 +34,7 @@ def attempt(**values: Any) -> Attempt:
 
 
 def evaluation(*attempts: Attempt, name: str = "sft") -> Evaluation:
-    return Evaluation(policy=name, device="sim:h100", seed=0, attempts=attempts)
+    return Evaluation(policy=name, checkpoint="0", device="sim:h100", seed=0, attempts=attempts)
 
 
 CORRECT = {"status": "correct", "compiled": True}
