@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from rich.progress import (
 from cudagym import report, specs
 from cudagym.agents import demonstrations, grpo, policy, sft
 from cudagym.agents.collect import collect
+from cudagym.agents.demonstrations import Demonstration
 from cudagym.agents.evaluate import Evaluation, compare, evaluate
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.stage import weights_digest
@@ -56,7 +58,8 @@ class Loop:
         self.gpu = gpu(self.device.removeprefix("sim:"))
         self.weights = Weights(**config.rewards)
 
-    def collect(self) -> list[demonstrations.Demonstration]:
+    @cached_property
+    def verified(self) -> list[Demonstration]:
         """The teacher's verified demonstrations for the train specs, graded and logged as rollouts."""
         kernels = specs.select(self.config.collect.specs)
         for kernel in kernels:
@@ -83,7 +86,7 @@ class Loop:
         """A policy that knows its vocabulary and nothing else."""
         folder = self.run.checkpoints / "base"
         if not folder.exists():
-            rows = demonstrations.rows(self.collect(), self.gpu)
+            rows = demonstrations.rows(self.verified, self.gpu)
             aside = folder.with_name("base.partial")
             policy.create(self.config.policy, rows, seed=self.config.seed).save(aside)
             aside.rename(folder)
@@ -91,7 +94,7 @@ class Loop:
 
     def sft(self) -> Path:
         """The policy after both supervised stages: every weight on all demonstrations, LoRA on the fastest."""
-        known = self.collect()
+        known = self.verified
         config, seed = self.config, self.config.seed
         with self._timed("sft"):
             pretrained = sft.pretrain(
