@@ -38,7 +38,7 @@ from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
-from cudagym.simulator.flow import Flow, flow_of
+from cudagym.simulator.flow import Flow, flow_of, operands, results
 from cudagym.simulator.isa import classify, lower_instruction
 from cudagym.simulator.lower import LANES, Context, Emitter
 from cudagym.simulator.native import TALLY, NativeKernel, native_kernel, runtime
@@ -74,6 +74,8 @@ class Loaded(NamedTuple):
     """Per basic block: how many instructions of each class of CLASSES."""
     lengths: NDArray[np.uint64]
     """Instructions per basic block."""
+    waits: NDArray[np.uint64]
+    """Per basic block: how often it must wait for memory. See Counters.load_waits."""
 
 
 CLASSES = (
@@ -107,7 +109,7 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...]) -> Loa
             kind = classify(instruction)
             if kind in CLASSES:
                 classes[block.index, CLASSES.index(kind)] += np.uint64(1)
-    return Loaded(flow, native, classes, lengths)
+    return Loaded(flow, native, classes, lengths, load_waits(flow))
 
 
 def _code_text(flow: Flow) -> str:
@@ -117,6 +119,24 @@ def _code_text(flow: Flow) -> str:
     ]
     shape = [(b.sites, b.end.kind, b.end.targets) for b in flow.blocks]
     return "\n".join([*parts, repr(shape)])
+
+
+def load_waits(flow: Flow) -> NDArray[np.uint64]:
+    """Per basic block, first uses of a register that a load fills; one wait covers every load issued before it."""
+    waits = np.zeros(len(flow.blocks), np.uint64)
+    pending: set[ptx.Register] = set()
+    for block in flow.blocks:
+        if not block.waits:  # a block that only waits for lanes goes on where the one before it ended
+            pending = set()
+        for instruction in (*block.instructions, block.end.instruction):
+            if instruction is None:
+                continue
+            if pending.intersection(operands(instruction)):
+                waits[block.index] += np.uint64(1)
+                pending = set()
+            if instruction.opcode in ("ld", "ldu", "atom") and classify(instruction) != "other":
+                pending.update(results(instruction))
+    return waits
 
 
 class Machine:
@@ -339,54 +359,47 @@ class _Attempt:
 
     def _launch(self, launch: Launch) -> None:
         with _Grid(self, launch) as grid:
-            ids = np.arange(launch.blocks, dtype=np.uint32)
-            outcome = grid.run(ids, watched=self.checked)
-            counters = grid.counters() if self.checked else None
-            self._finish(grid, launch, outcome, counters, tuple(range(launch.blocks)) if self.checked else ())
+            if grid.run(None, launch.blocks, watched=self.checked) == _FAULTED:
+                self.faults.append(grid.fault())
+                return
+            self._note(launch, grid.counters() if self.checked else None, complete=True)
+            site = self.library.cg_uninitialised(self.handle)
+            if site and self.suspicion is None:
+                self.suspicion = grid.explainer.uninitialised(site - 1)
 
-    def _finish(
-        self, grid: _Grid, launch: Launch, outcome: int, counters: Counters | None, sampled: tuple[int, ...]
+    def _note(
+        self, launch: Launch, counters: Counters | None, *, complete: bool, sampled: tuple[int, ...] = ()
     ) -> None:
-        if outcome == _FAULTED:
-            self.faults.append(grid.fault())
-            return
-        site = self.library.cg_uninitialised(self.handle)
-        if site and self.suspicion is None:
-            self.suspicion = grid.explainer.uninitialised(site - 1)
         self.launches.append(
-            LaunchRun(kernel=launch.kernel, blocks=launch.blocks, complete=True, counters=counters, sampled=sampled)
+            LaunchRun(
+                kernel=launch.kernel,
+                blocks=launch.blocks,
+                complete=complete,
+                counters=counters,
+                sampled=sampled,
+            )
         )
 
     def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int, pending: Sequence[Launch]) -> None:
         chosen = choose_blocks(launch, chooser, blocks)
+        ids = np.array(chosen, np.uint32)
+        rest = launch.blocks - len(chosen)
         with _Grid(self, launch) as grid:
             before = self.library.cg_steps(self.handle)
-            rest = launch.blocks - len(chosen)
-            outcome = grid.run(np.array(chosen, np.uint32), watched=True, more=rest > 0)
-            spent = self.library.cg_steps(self.handle)
+            outcome = grid.run(ids, len(chosen), watched=True, more=rest > 0)
+            fault = grid.fault() if outcome == _FAULTED else None
+            cost = self.library.cg_steps(self.handle) - before
             complete = rest == 0
-            if outcome == _STUCK or (
-                outcome == _DONE and rest and self._affordable(launch, chosen, spent - before, pending)
-            ):
-                others = np.setdiff1d(np.arange(launch.blocks, dtype=np.uint32), np.array(chosen, np.uint32))
-                observed_alone = outcome == _DONE
-                outcome = grid.run(others, watched=False)
-                complete = outcome == _DONE
-                if outcome == _FAULTED and observed_alone and grid.fault().kind == "timed_out":
-                    outcome = _DONE  # the estimate was too low: the observed blocks still stand
-            counters = grid.counters()
-            if outcome == _FAULTED:
-                self.faults.append(grid.fault())
+            if outcome == _STUCK or (outcome == _DONE and rest and self._affordable(launch, chosen, cost, pending)):
+                complete = grid.run(None, launch.blocks, skip=ids, watched=False) == _DONE
+                fault = None if complete else grid.fault()
+                if fault and outcome == _DONE and fault.kind == "timed_out":
+                    fault = None  # the estimate was too low: the observed blocks still stand
+            if fault and all(earlier.complete for earlier in self.launches):
+                self.faults.append(fault)
                 return
-            self.launches.append(
-                LaunchRun(
-                    kernel=launch.kernel,
-                    blocks=launch.blocks,
-                    complete=complete,
-                    counters=counters,
-                    sampled=chosen,
-                )
-            )
+            # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
+            self._note(launch, grid.counters(), complete=complete and fault is None, sampled=chosen)
 
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int, pending: Sequence[Launch]) -> bool:
         """Whether the rest of this launch, and launches to come at the same cost per thread, fit the budget."""
@@ -434,10 +447,24 @@ class _Grid:
     def __exit__(self, *_: object) -> None:
         self.attempt.library.cg_end(self.attempt.handle)
 
-    def run(self, ids: NDArray[np.uint32], *, watched: bool, more: bool = False) -> int:
-        """Runs these blocks in order. See cg_run."""
+    def run(
+        self,
+        ids: NDArray[np.uint32] | None,
+        count: int,
+        *,
+        watched: bool,
+        skip: NDArray[np.uint32] | None = None,
+        more: bool = False,
+    ) -> int:
+        """Runs the blocks `ids`, or the first `count` without the ascending `skip`. See cg_run."""
         outcome: int = self.attempt.library.cg_run(
-            self.attempt.handle, ids.ctypes.data, ids.size, int(watched), int(more)
+            self.attempt.handle,
+            None if ids is None else ids.ctypes.data,
+            count,
+            None if skip is None else skip.ctypes.data,
+            0 if skip is None else skip.size,
+            int(watched),
+            int(more),
         )
         if outcome == _FAULTED and self._record().kind == NO_MEMORY:
             raise InfrastructureError("no memory for a block of threads")
@@ -458,6 +485,7 @@ class _Grid:
         return Counters(
             instructions=int(executed @ self.kernel.lengths),
             active_lanes=int(lanes @ self.kernel.lengths),
+            load_waits=int(executed @ self.kernel.waits),
             **{name: int(by_class[k]) for k, name in enumerate(CLASSES)},
             **{name: int(getattr(tally, name)) for name in TALLY},
         )
@@ -483,6 +511,8 @@ def check_launch(gpu: GPU, kernel: Kernel, launch: Launch) -> None:
     def refuse(what: str) -> LaunchFailed:
         return LaunchFailed(f"the launch of {name} would fail on the {gpu.title}: {what}")
 
+    if launch.dynamic_shared_bytes < 0:
+        raise refuse(f"{launch.dynamic_shared_bytes} bytes of dynamic shared memory")
     if min(*launch.grid, *launch.block) < 1:
         raise refuse(f"grid {launch.grid} and block {launch.block} must be at least 1 in every dimension")
     for axis, given, most in zip("xyz", launch.grid, GRID_LIMITS, strict=True):

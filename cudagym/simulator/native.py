@@ -90,7 +90,7 @@ def runtime() -> Runtime:
     library.cg_set_slot.argtypes = [pointer, word, pointer, wide, pointer, wide]
     library.cg_set_slot.restype = None
     library.cg_begin.argtypes = [pointer, pointer, pointer, wide, wide, wide, pointer, pointer, pointer]
-    library.cg_run.argtypes = [pointer, pointer, wide, word, ctypes.c_int]
+    library.cg_run.argtypes = [pointer, pointer, wide, pointer, wide, word, ctypes.c_int]
     library.cg_end.argtypes = [pointer]
     library.cg_end.restype = None
     library.cg_fault.argtypes = library.cg_tally.argtypes = [pointer]

@@ -103,11 +103,11 @@ struct Machine {
     uint32_t threads, warps;
     uint32_t *tid; /* [warps][3][LANES] */
     uint64_t *counts, *ignored_counts;
-    uint64_t steps, budget;
+    uint64_t steps, budget, next_look;
     double deadline;
     uint32_t checked;
     uint32_t max_resident;
-    Block *resident, **resident_end, *pool;
+    Block *resident, *newest, *pool; /* newest: started, and not among the residents yet */
     uint32_t residents;
     uint64_t uninitialised; /* 1 + site of the first read of memory that nothing wrote */
     Tally tally;

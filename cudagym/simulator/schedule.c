@@ -207,11 +207,10 @@ __attribute__((noreturn)) static void deadlock(Machine *m, Block *b) {
 /* ---- running ---- */
 
 static void check_budget(Machine *m, const Warp *w) {
-    static uint64_t next_look;
     int kind = NO_FAULT;
     if (m->steps > m->budget) kind = OVER_BUDGET;
-    if (m->steps >= next_look || m->steps + CLOCK_STEPS < next_look) {
-        next_look = m->steps + CLOCK_STEPS;
+    if (m->steps >= m->next_look) {
+        m->next_look = m->steps + CLOCK_STEPS;
         if (now() > m->deadline) kind = OVER_TIME;
     }
     if (!kind) return;
@@ -333,31 +332,54 @@ static int run_residents(Machine *m) {
     return progress;
 }
 
-static void run_all(Machine *m, const uint32_t *ids, uint64_t count, uint32_t watched, int more, int *outcome) {
-    uint64_t next = 0, idle = 0, since = 0;
-    while (next < count || m->resident) {
-        if (next < count && m->residents < m->max_resident) {
-            Block *b = start_block(m, ids[next], watched);
-            if (!b) out_of_memory(m, ids[next]);
-            next++;
-            if (run_block(m, b) == ENDED) {
-                end_block(m, b);
-                if (!m->resident || ++since * 4 < m->residents) continue;
-            } else {
-                Block **link = &m->resident;
-                while (*link) link = &(*link)->next;
-                *link = b;
-                m->residents++;
-                if (++since * 4 < m->residents) continue;
-            }
+/* Which blocks to run: a list, or (ids is NULL) 0 to count - 1 without those in the ascending list `skip`. */
+typedef struct Queue {
+    const uint32_t *ids, *skip;
+    uint64_t count, skips, next;
+} Queue;
+
+static int is_empty(Queue *q) {
+    while (!q->ids && q->skips && q->next < q->count && *q->skip == q->next) {
+        q->skip++;
+        q->skips--;
+        q->next++;
+    }
+    return q->next >= q->count;
+}
+
+static void start_next(Machine *m, Queue *q, uint32_t watched) {
+    const uint32_t id = q->ids ? q->ids[q->next] : (uint32_t)q->next;
+    q->next++;
+    m->newest = start_block(m, id, watched);
+    if (!m->newest) out_of_memory(m, id);
+    const int state = run_block(m, m->newest);
+    Block *b = m->newest;
+    m->newest = NULL;
+    if (state == ENDED) {
+        end_block(m, b);
+        return;
+    }
+    Block **link = &m->resident;
+    while (*link) link = &(*link)->next;
+    *link = b;
+    m->residents++;
+}
+
+static int run_all(Machine *m, Queue *q, uint32_t watched, int more) {
+    uint64_t idle = 0, since = 0;
+    while (!is_empty(q) || m->resident) {
+        const int has_room = m->residents < m->max_resident;
+        if (!is_empty(q) && has_room) {
+            start_next(m, q, watched);
+            if (++since * 4 <= m->residents || !m->resident) continue; /* waiting blocks get their turn now and then */
         }
         since = 0;
         idle = run_residents(m) ? 0 : idle + 1;
-        if (idle < ROUNDS_UNTIL_STUCK || (next < count && m->residents < m->max_resident)) continue;
-        if (!more) no_progress(m, m->resident);
-        *outcome = STUCK;
-        return;
+        if (idle < ROUNDS_UNTIL_STUCK || (!is_empty(q) && m->residents < m->max_resident)) continue;
+        if (more) return STUCK;
+        no_progress(m, m->resident);
     }
+    return DONE;
 }
 
 /* ---- called from compiled kernels, besides memory.c and math.c ---- */
@@ -373,13 +395,13 @@ void cg_order(Warp *w) {
 
 /* ---- called from Python ---- */
 
-/* Runs blocks `ids` of the current launch in this order, after those still resident. `more` says that the caller could
-   add others when these spin; then STUCK may come back, with the blocks still resident. */
-int cg_run(Machine *m, const uint32_t *ids, uint64_t count, uint32_t watched, int more) {
-    int outcome = DONE;
+/* Runs blocks of the current launch in the order of the Queue these arguments make, beside those still resident.
+   `more` says that the caller could add others when these only wait; then STUCK may come back, with them resident. */
+int cg_run(Machine *m, const uint32_t *ids, uint64_t count, const uint32_t *skip, uint64_t skips, uint32_t watched,
+           int more) {
+    Queue queue = {ids, skip, count, skips, 0};
     if (setjmp(m->escape)) return FAULTED;
-    run_all(m, ids, count, watched, more, &outcome);
-    return outcome;
+    return run_all(m, &queue, watched, more);
 }
 
 /* Prepares a launch. `shape` as in Warp; `counts` two numbers per basic block. Returns 0 when there is no memory. */
@@ -397,7 +419,7 @@ int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_by
     m->threads = m->shape[0] * m->shape[1] * m->shape[2];
     m->warps = (m->threads + LANES - 1) / LANES;
     m->warp_stride = round_up(sizeof(Warp) + m->register_bytes, 64);
-    m->resident = m->pool = NULL;
+    m->resident = m->newest = m->pool = NULL;
     m->residents = 0;
     memset(&m->tally, 0, sizeof m->tally);
     memset(&m->fault, 0, sizeof m->fault);
@@ -422,7 +444,8 @@ void cg_end(Machine *m) {
             next = b->next;
             free_block(b);
         }
-    m->resident = m->pool = NULL;
+    if (m->newest) free_block(m->newest);
+    m->resident = m->newest = m->pool = NULL;
     free(m->tid);
     m->tid = NULL;
     for (int k = 0; k < 2; k++) {
@@ -437,7 +460,7 @@ Machine *cg_new(void) { return calloc(1, sizeof(Machine)); }
 /* Starts a run: what it may cost, what is checked, and the byte that fills memory without content. */
 void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uint32_t poison) {
     memset(m->slots, 0, sizeof m->slots);
-    m->steps = 0;
+    m->steps = m->next_look = 0;
     m->budget = budget;
     m->deadline = now() + seconds;
     m->checked = checked;
