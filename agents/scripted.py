@@ -72,9 +72,7 @@ class Algorithm(Record):
         for knob, value in chosen.items():
             if value not in self.knobs.get(knob, ()):
                 known = ", ".join(f"{name} in {values}" for name, values in self.knobs.items())
-                raise UsageError(
-                    f"algorithm {self.name} has no setting {knob}={value}; it has {known or 'no knobs'}"
-                )
+                raise UsageError(f"algorithm {self.name} has no setting {knob}={value}; it has {known or 'no knobs'}")
         variables = bind(self.template, spec) if spec.family == self.family else None
         if variables is None:
             raise UsageError(f"algorithm {self.name} of family {self.family} does not fit spec {spec.name}")
@@ -108,7 +106,11 @@ _MAPS: tuple[Row, ...] = (
     ("grid_stride", "a fixed grid strides over the elements", {**_BLOCK, "blocks": (2112, 1056)}),
     ("block_per_row", "one block per row: no division to find the column", _BLOCK),
     ("packed", "16 bytes per access, the tail one by one", _BLOCK),
-    ("packed_row", "one block per row, 16 bytes per access where rows are aligned", _BLOCK),
+    (
+        "packed_row",
+        "a fixed grid over rows, 16 bytes per access where they are aligned",
+        {**_BLOCK, "blocks": (1056, 528)},
+    ),
 )
 _PRODUCTS: tuple[Row, ...] = (
     ("thread_per_output", "one thread per element of C, operands from global memory", _BLOCK),
@@ -156,7 +158,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
             ("thread_per_row", "one thread per row: strided accesses", _BLOCK),
             ("block_three_pass", "one block per row reads it three times, trees in shared memory", _BLOCK),
             ("warp_online", "one warp per row reads it twice, maximum and sum in one pass", _WARPS),
-            ("block_cached", "one block per row keeps it in shared memory and reads it once", _BLOCK),
+            ("block_packed", "one block per row, 16 bytes per access where rows are aligned", _BLOCK),
         ),
     ),
     (
@@ -166,15 +168,20 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
             ("thread_per_row", "one thread per row: strided accesses", _BLOCK),
             ("block_per_row", "one block per row, trees in shared memory", _BLOCK),
             ("warp_per_row", "one warp per row, shuffles only", _WARPS),
-            ("block_cached", "one block per row keeps it in shared memory and reads it once", _BLOCK),
+            (
+                "block_packed",
+                "a fixed grid over rows, 16 bytes per access where they are aligned",
+                {**_BLOCK, "blocks": (1056, 792)},
+            ),
         ),
     ),
     (
         "permutation",
         ("permutation",),
         (
-            ("thread_per_element", "one thread per element: strided stores", _BLOCK),
             ("thread_per_row", "one thread per row: strided loads, contiguous stores", _BLOCK),
+            ("thread_per_element", "one thread per element: strided stores", _BLOCK),
+            ("packed_rows", "four short rows per thread, wide loads and stores", _BLOCK),
             ("shared_tile", "tiles through padded shared memory, one element per thread", {"tile": (32, 16)}),
             ("shared_tile_rows", "tiles through padded shared memory, several rows per thread", _BLOCK),
         ),
@@ -207,8 +214,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
         (
             ("thread_per_row", "one thread per row: strided accesses", _BLOCK),
             ("block_tree", "one block per row, doubling steps in shared memory", _BLOCK),
-            ("warp_per_row", "one warp per row, shuffles and a carry", _WARPS),
             ("block_shuffle", "one block per row, shuffles within warps", _BLOCK),
+            ("warp_per_row", "one warp per row, shuffles and a carry", _WARPS),
         ),
     ),
     (
@@ -218,7 +225,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
             ("single_block", "one block walks the vector with a carry", {"block": (1024, 512, 256)}),
             ("three_phase", "scan blocks, scan their totals, add them", _BLOCK),
             ("reduce_then_scan", "sum chunks, scan the sums, scan chunks", {**_BLOCK, "items": (8, 4)}),
-            ("look_back", "one pass: each block waits for the sums before it", {**_BLOCK, "items": (8, 4)}),
+            ("look_back", "one pass: each block waits for the sums before it", {**_BLOCK, "items": (4, 8)}),
         ),
     ),
 )

@@ -126,8 +126,9 @@ def _reduction(spec: KernelSpec) -> Variables | None:
         "identity": {"sum": "0.0f", "max": "-INFINITY"}[reduction.operator],
         "finish": "v",
         "width": _width([x]),
-        "value": lambda i, place=None: f"{x.name}[{i}]",
-        "pack_value": lambda k, place=None: f"p{x.name}.e[{k}]",
+        "value": lambda i: f"{x.name}[{i}]",
+        "row_value": lambda c: f"from[{c}]",
+        "pack_value": lambda k, place: f"in.e[{k}]",
     }
     if reduction.index:
         variables |= {
@@ -135,8 +136,9 @@ def _reduction(spec: KernelSpec) -> Variables | None:
             "identity": "0",
             "finish": "~(unsigned)v",
             "combine": {"max": "max(v, w)"}.__getitem__,
-            "value": lambda i, place: f"key({x.name}[{i}], {place})",
-            "pack_value": lambda k, place: f"key(p{x.name}.e[{k}], {place})",
+            "value": lambda i: f"key({x.name}[{i}], {i})",
+            "row_value": lambda c: f"key(from[{c}], {c})",
+            "pack_value": lambda k, place: f"key(in.e[{k}], {place})",
         }
     return variables
 
@@ -153,28 +155,33 @@ def _softmax(spec: KernelSpec) -> Variables | None:
     finish = operators.SOFTMAXES.get(operators.operation(spec))
     if finish is None or [p.axes for p in spec.inputs] != [spec.outputs[0].axes]:
         return None
-    return {**_rows(spec.outputs[0]), "finish": finish}
+    return {**_rows(spec.outputs[0]), "finish": finish, "width": _width(spec.arrays)}
 
 
 def _norm(spec: KernelSpec) -> Variables | None:
     norm = operators.NORMS.get(operators.operation(spec))
     if norm is None or spec.inputs[0].axes != spec.outputs[0].axes:
         return None
-    columns = {p.name: _load(p, f"{p.name}[c]") for p in spec.inputs[1:]}
-    if set(columns) != norm.inputs or not {"cols", "eps"} <= {p.name for p in spec.scalars}:
+    columns = spec.inputs[1:]
+    if {p.name for p in columns} != norm.inputs or not {"cols", "eps"} <= {p.name for p in spec.scalars}:
         return None
     return {
         **_rows(spec.outputs[0]),
         "centred": norm.centred,
         "scale": norm.scale,
-        "finish": norm.finish.format_map(columns),
+        "columns": columns,
+        "width": _width(spec.arrays),
+        "finish": norm.finish.format_map({p.name: _load(p, f"{p.name}[c]") for p in columns}),
+        "pack_finish": norm.finish.format_map({p.name: _load(p, f"p{p.name}.e[k]") for p in columns}),
     }
 
 
 def _permutation(spec: KernelSpec) -> Variables | None:
     x, y = spec.inputs[0], spec.outputs[0]
     known = operators.operation(spec) in operators.TRANSPOSITIONS
-    return _rows(x) if known and y.axes == (x.axes[-1], *x.axes[:-1]) else None
+    if not known or y.axes != (x.axes[-1], *x.axes[:-1]):
+        return None
+    return {**_rows(x), "width": 4}
 
 
 def _matmul(spec: KernelSpec) -> Variables | None:
@@ -259,6 +266,15 @@ def _broadcasts(spec: KernelSpec) -> bool:
     return any(p.axes != spec.outputs[0].axes for p in spec.inputs)
 
 
+def _has_one_dtype(spec: KernelSpec) -> bool:
+    return len({p.dtype for p in spec.arrays}) == 1
+
+
+def _may_be_wide(spec: KernelSpec) -> bool:
+    """Tiles pay for rows of any length, packs of whole rows for a known and small one."""
+    return isinstance(spec.inputs[0].axes[-1], str)
+
+
 def _adds_floats(spec: KernelSpec, found: Variables) -> bool:
     return spec.outputs[0].dtype is DType.F32 and found["operator"] == "sum"
 
@@ -268,6 +284,11 @@ _NEEDS: Mapping[str, Callable[[KernelSpec, Variables], bool]] = {
     "map_packed": lambda spec, _: not _broadcasts(spec),
     "map_block_per_row": lambda spec, _: len(spec.outputs[0].axes) > 1,
     "map_packed_row": lambda spec, _: len(spec.outputs[0].axes) > 1,
+    "permutation_packed_rows": lambda spec, _: not _may_be_wide(spec),
+    "permutation_shared_tile": lambda spec, _: _may_be_wide(spec),
+    "permutation_shared_tile_rows": lambda spec, _: _may_be_wide(spec),
+    "softmax_block_packed": lambda spec, _: _has_one_dtype(spec),
+    "norm_block_packed": lambda spec, _: _has_one_dtype(spec),
     "reduce_atomic_per_thread": _adds_floats,
     "reduce_shuffle_atomic": _adds_floats,
     "reduce_packed_shuffle": _adds_floats,

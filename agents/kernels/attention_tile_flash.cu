@@ -6,8 +6,8 @@ __global__ void kernel(${parameters}) {
     __shared__ float Ps[32][33];
     int tx = threadIdx.x % 16;
     int ty = threadIdx.x / 16;
-    long long tiles = (seq - 1) / 32 + 1;
-    long long base = blockIdx.x / tiles * seq * dim;
+    unsigned tiles = (seq - 1) / 32 + 1;
+    long long base = (long long)(blockIdx.x / tiles) * seq * dim;
     int query0 = blockIdx.x % tiles * 32;
     int keys = ${"min(query0 + 32, seq)" if causal else "seq"};
     float acc[2][8] = {};
@@ -94,7 +94,7 @@ __global__ void kernel(${parameters}) {
 }
 
 extern "C" void solve(${parameters}) {
-    long long tiles = (seq - 1) / 32 + 1;
-    long long blocks = heads * tiles;
+    unsigned tiles = (seq - 1) / 32 + 1;
+    long long blocks = (long long)heads * tiles;
     kernel<<<blocks, 256>>>(${arguments});
 }

@@ -11,7 +11,6 @@ __global__ void kernel(${parameters}) {
         Pack<${input.dtype.c}> p${input.name} = reinterpret_cast<const Pack<${input.dtype.c}>*>(${input.name})[i];
 %% endfor
         Pack<${output.dtype.c}> result;
-        #pragma unroll
         for (int k = 0; k < ${width}; k++) {
             result.e[k] = op(${pack_loads("k")});
         }

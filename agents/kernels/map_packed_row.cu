@@ -1,28 +1,30 @@
-%% from "pieces.cu" import head, operation, pack with context
+%% from "pieces.cu" import head, operation, launch_packed with context
 ${head()}
-${pack(width)}
+template <typename T, int W>
+struct alignas(W * sizeof(T)) Pack {
+    T e[W];
+};
+
 ${operation()}
+template <int W>
 __global__ void kernel(${parameters}) {
-    long long row = blockIdx.x;
-    long long base = row * ${cols};
-    int packs = ${cols} % ${width} == 0 ? ${cols} / ${width} : 0;
-    for (int p = threadIdx.x; p < packs; p += blockDim.x) {
+    for (long long row = blockIdx.x; row < ${rows}; row += gridDim.x) {
+        long long base = row * ${cols};
+        for (int p = threadIdx.x; p < ${cols} / W; p += blockDim.x) {
 %% for input in inputs
-        Pack<${input.dtype.c}> p${input.name} = reinterpret_cast<const Pack<${input.dtype.c}>*>(${input.name}${" + base" if input in packable})[p];
+            Pack<${input.dtype.c}, W> p${input.name} = reinterpret_cast<const Pack<${input.dtype.c}, W>*>(${input.name}${" + base" if input in packable})[p];
 %% endfor
-        Pack<${output.dtype.c}> result;
-        #pragma unroll
-        for (int k = 0; k < ${width}; k++) {
-            result.e[k] = op(${pack_loads("k")});
+            Pack<${output.dtype.c}, W> result;
+            for (int k = 0; k < W; k++) {
+                result.e[k] = op(${pack_loads("k")});
+            }
+            reinterpret_cast<Pack<${output.dtype.c}, W>*>(${y} + base)[p] = result;
         }
-        reinterpret_cast<Pack<${output.dtype.c}>*>(${y} + base)[p] = result;
-    }
-    for (int c = packs * ${width} + threadIdx.x; c < ${cols}; c += blockDim.x) {
-        ${y}[base + c] = op(${row_loads("c")});
     }
 }
 
 extern "C" void solve(${parameters}) {
     long long blocks = ${rows};
-    kernel<<<blocks, ${block}>>>(${arguments});
+    if (blocks > ${blocks}) blocks = ${blocks};
+${launch_packed()}
 }

@@ -3,24 +3,25 @@ ${head()}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
+    ${output.dtype.c}* to = ${y} + row * ${cols};
 %% if centred
     float mean = 0.0f;
     for (int c = 0; c < ${cols}; c++) {
-        float v = ${x}[base + c];
+        float v = from[c];
         mean += v;
     }
     mean = mean / ${cols};
 %% endif
     float s = 0.0f;
     for (int c = 0; c < ${cols}; c++) {
-        float v = ${load(x ~ "[base + c]")}${" - mean" if centred};
+        float v = ${load("from[c]")}${" - mean" if centred};
         s += v * v;
     }
     float scale = ${scale};
     for (int c = 0; c < ${cols}; c++) {
-        float v = ${load(x ~ "[base + c]")}${" - mean" if centred};
-        ${y}[base + c] = ${finish};
+        float v = ${load("from[c]")}${" - mean" if centred};
+        to[c] = ${finish};
     }
 }
 

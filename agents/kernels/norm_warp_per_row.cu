@@ -4,26 +4,27 @@ ${warp_reduce("sum")}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * ${block // 32} + threadIdx.x / 32;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
+    ${output.dtype.c}* to = ${y} + row * ${cols};
     int lane = threadIdx.x % 32;
 %% if centred
     float mean = 0.0f;
     for (int c = lane; c < ${cols}; c += 32) {
-        float v = ${x}[base + c];
+        float v = from[c];
         mean += v;
     }
     mean = warp_sum(mean) / ${cols};
 %% endif
     float s = 0.0f;
     for (int c = lane; c < ${cols}; c += 32) {
-        float v = ${load(x ~ "[base + c]")}${" - mean" if centred};
+        float v = ${load("from[c]")}${" - mean" if centred};
         s += v * v;
     }
     s = warp_sum(s);
     float scale = ${scale};
     for (int c = lane; c < ${cols}; c += 32) {
-        float v = ${load(x ~ "[base + c]")}${" - mean" if centred};
-        ${y}[base + c] = ${finish};
+        float v = ${load("from[c]")}${" - mean" if centred};
+        to[c] = ${finish};
     }
 }
 

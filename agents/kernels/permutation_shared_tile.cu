@@ -2,8 +2,8 @@
 ${head()}
 __global__ void kernel(${declare(inputs)}, ${declare([output])}, long long rows, long long cols) {
     __shared__ ${element} tile[${tile}][${tile + 1}];
-    long long tiles = (cols - 1) / ${tile} + 1;
-    long long row0 = blockIdx.x / tiles * ${tile};
+    unsigned tiles = (cols - 1) / ${tile} + 1;
+    long long row0 = (long long)(blockIdx.x / tiles) * ${tile};
     long long col0 = blockIdx.x % tiles * ${tile};
     int tx = threadIdx.x % ${tile};
     int ty = threadIdx.x / ${tile};
@@ -17,7 +17,7 @@ __global__ void kernel(${declare(inputs)}, ${declare([output])}, long long rows,
 }
 
 extern "C" void solve(${parameters}) {
-    long long tiles = (${cols} - 1) / ${tile} + 1;
-    long long blocks = ((${rows} - 1) / ${tile} + 1) * tiles;
+    unsigned tiles = (${cols} - 1) / ${tile} + 1;
+    long long blocks = ((${rows} - 1) / ${tile} + 1) * (long long)tiles;
     kernel<<<blocks, ${tile * tile}>>>(${x}, ${y}, ${rows}, ${cols});
 }

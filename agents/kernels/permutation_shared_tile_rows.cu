@@ -2,8 +2,8 @@
 ${head()}
 __global__ void kernel(${declare(inputs)}, ${declare([output])}, long long rows, long long cols) {
     __shared__ ${element} tile[32][33];
-    long long tiles = (cols - 1) / 32 + 1;
-    long long row0 = blockIdx.x / tiles * 32;
+    unsigned tiles = (cols - 1) / 32 + 1;
+    long long row0 = (long long)(blockIdx.x / tiles) * 32;
     long long col0 = blockIdx.x % tiles * 32;
     int tx = threadIdx.x % 32;
     int ty = threadIdx.x / 32;
@@ -23,7 +23,7 @@ __global__ void kernel(${declare(inputs)}, ${declare([output])}, long long rows,
 }
 
 extern "C" void solve(${parameters}) {
-    long long tiles = (${cols} - 1) / 32 + 1;
-    long long blocks = ((${rows} - 1) / 32 + 1) * tiles;
+    unsigned tiles = (${cols} - 1) / 32 + 1;
+    long long blocks = ((${rows} - 1) / 32 + 1) * (long long)tiles;
     kernel<<<blocks, ${block}>>>(${x}, ${y}, ${rows}, ${cols});
 }

@@ -16,6 +16,16 @@ struct alignas(${width} * sizeof(T)) Pack {
     T e[${width}];
 };
 %% endmacro
+%% macro row_pack()
+template <int W>
+struct alignas(W * sizeof(${element})) Pack {
+    ${element} e[W];
+};
+%% endmacro
+%% macro launch_packed()
+    if (${cols} % ${width} == 0) kernel<${width}><<<blocks, ${block}>>>(${arguments});
+    else kernel<1><<<blocks, ${block}>>>(${arguments});
+%%- endmacro
 %% macro warp_reduce(name, type="float")
 __device__ ${type} warp_${name}(${type} v) {
     for (int offset = 16; offset > 0; offset /= 2) {
@@ -80,14 +90,14 @@ ${to} = row0 + ${r} < ${M} && k0 + ${k} < ${K} ? ${a_at("(row0 + " ~ r ~ ")", "k
 ${to} = k0 + ${k} < ${K} && col0 + ${c} < ${N} ? ${b_at("(k0 + " ~ k ~ ")", "(col0 + " ~ c ~ ")")} : ${zero};
 %%- endmacro
 %% macro tile_origin(tile)
-    long long tiles = (${N} - 1) / ${tile} + 1;
-    long long row0 = blockIdx.x / tiles * ${tile};
+    unsigned tiles = (${N} - 1) / ${tile} + 1;
+    long long row0 = (long long)(blockIdx.x / tiles) * ${tile};
     long long col0 = blockIdx.x % tiles * ${tile};
 %%- endmacro
 %% macro solve_tiles(tile, block)
 extern "C" void solve(${parameters}) {
-    long long tiles = (${N} - 1) / ${tile} + 1;
-    long long blocks = ((${M} - 1) / ${tile} + 1) * tiles;
+    unsigned tiles = (${N} - 1) / ${tile} + 1;
+    long long blocks = ((${M} - 1) / ${tile} + 1) * (long long)tiles;
     kernel<<<blocks, ${block}>>>(${arguments});
 }
 %%- endmacro

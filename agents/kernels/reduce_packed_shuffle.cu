@@ -11,7 +11,6 @@ __global__ void kernel(${parameters}) {
     ${type} v = tail < count ? ${x}[tail] : ${identity};
     for (; i < packs; i += stride) {
         Pack<${element}> p${x} = reinterpret_cast<const Pack<${element}>*>(${x})[i];
-        #pragma unroll
         for (int k = 0; k < ${width}; k++) {
             ${type} w = p${x}.e[k];
             v = ${combine(operator)};

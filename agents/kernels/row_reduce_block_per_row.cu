@@ -4,10 +4,10 @@ ${state()}
 ${block_reduce(operator, type)}
 __global__ void kernel(${parameters}) {
     long long row = blockIdx.x;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
     ${type} v = ${identity};
     for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
-        ${type} w = ${value("base + c", "c")};
+        ${type} w = ${row_value("c")};
         v = ${combine(operator)};
     }
     v = block_${operator}(v);

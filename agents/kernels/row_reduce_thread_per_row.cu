@@ -4,10 +4,10 @@ ${state()}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
     ${type} v = ${identity};
     for (int c = 0; c < ${cols}; c++) {
-        ${type} w = ${value("base + c", "c")};
+        ${type} w = ${row_value("c")};
         v = ${combine(operator)};
     }
     ${y}[row] = ${finish};

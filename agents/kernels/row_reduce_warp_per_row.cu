@@ -5,11 +5,11 @@ ${warp_reduce(operator, type)}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * ${block // 32} + threadIdx.x / 32;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
     int lane = threadIdx.x % 32;
     ${type} v = ${identity};
     for (int c = lane; c < ${cols}; c += 32) {
-        ${type} w = ${value("base + c", "c")};
+        ${type} w = ${row_value("c")};
         v = ${combine(operator)};
     }
     v = warp_${operator}(v);

@@ -3,12 +3,13 @@ ${head()}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
+    ${output.dtype.c}* to = ${y} + row * ${cols};
     ${type} carry = 0;
     for (int c = 0; c < ${cols}; c++) {
-        ${type} v = ${x}[base + c];
+        ${type} v = from[c];
         carry += v;
-        ${y}[base + c] = ${"carry - v" if exclusive else "carry"};
+        to[c] = ${"carry - v" if exclusive else "carry"};
     }
 }
 

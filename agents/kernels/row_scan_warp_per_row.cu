@@ -4,15 +4,16 @@ ${warp_scan()}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * ${block // 32} + threadIdx.x / 32;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
+    ${output.dtype.c}* to = ${y} + row * ${cols};
     int lane = threadIdx.x % 32;
     ${type} carry = 0;
     for (int c0 = 0; c0 < ${cols}; c0 += 32) {
         int c = c0 + lane;
-        ${type} v = c < ${cols} ? ${x}[base + c] : 0;
+        ${type} v = c < ${cols} ? from[c] : 0;
         ${type} sum = carry + warp_scan(v);
         if (c < ${cols}) {
-            ${y}[base + c] = ${"sum - v" if exclusive else "sum"};
+            to[c] = ${"sum - v" if exclusive else "sum"};
         }
         carry = __shfl_sync(0xffffffff, sum, 31);
     }

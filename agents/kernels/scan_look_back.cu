@@ -1,5 +1,6 @@
-%% from "pieces.cu" import head, warp_scan, warps_scan with context
+%% from "pieces.cu" import head, pack, warp_scan, warps_scan with context
 ${head()}
+${pack(items)}
 ${warp_scan()}
 ${warps_scan()}
 __global__ void kernel(${declare(inputs)}, ${declare([output])}, volatile ${type}* sums, int* flags, ${declare(scalars)}) {
@@ -10,12 +11,16 @@ __global__ void kernel(${declare(inputs)}, ${declare([output])}, volatile ${type
     if (threadIdx.x == 0) ticket = atomicAdd(&flags[blocks], 1);
     __syncthreads();
     int tile = ticket;
-    long long start = (long long)tile * ${items * block} + threadIdx.x * ${items};
-    ${type} v[${items}];
+    long long start = ((long long)tile * ${block} + threadIdx.x) * ${items};
+    bool whole = start + ${items} <= count;
+    Pack<${element}> in = {};
+    if (whole) in = *reinterpret_cast<const Pack<${element}>*>(${x} + start);
+    for (int k = 0; k < ${items} && !whole && start + k < count; k++) {
+        in.e[k] = ${x}[start + k];
+    }
     ${type} own = 0;
     for (int k = 0; k < ${items}; k++) {
-        v[k] = start + k < count ? ${x}[start + k] : 0;
-        own += v[k];
+        own += in.e[k];
     }
     ${type} total;
     ${type} sum = block_scan(own, &total) - own;
@@ -37,9 +42,14 @@ __global__ void kernel(${declare(inputs)}, ${declare([output])}, volatile ${type
     }
     __syncthreads();
     sum += before;
-    for (int k = 0; k < ${items} && start + k < count; k++) {
-        ${y}[start + k] = sum${"" if exclusive else " + v[k]"};
-        sum += v[k];
+    Pack<${output.dtype.c}> out;
+    for (int k = 0; k < ${items}; k++) {
+        out.e[k] = sum${"" if exclusive else " + in.e[k]"};
+        sum += in.e[k];
+    }
+    if (whole) *reinterpret_cast<Pack<${output.dtype.c}>*>(${y} + start) = out;
+    for (int k = 0; k < ${items} && !whole && start + k < count; k++) {
+        ${y}[start + k] = out.e[k];
     }
 }
 

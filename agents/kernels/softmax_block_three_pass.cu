@@ -4,22 +4,23 @@ ${block_reduce("max")}
 ${block_reduce("sum")}
 __global__ void kernel(${parameters}) {
     long long row = blockIdx.x;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
+    ${output.dtype.c}* to = ${y} + row * ${cols};
     float m = -INFINITY;
     for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
-        float v = ${x}[base + c];
+        float v = from[c];
         m = fmaxf(m, v);
     }
     m = block_max(m);
     float s = 0.0f;
     for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
-        float v = ${x}[base + c];
+        float v = from[c];
         s += expf(v - m);
     }
     s = block_sum(s);
     for (int c = threadIdx.x; c < ${cols}; c += blockDim.x) {
-        float v = ${x}[base + c];
-        ${y}[base + c] = ${finish};
+        float v = from[c];
+        to[c] = ${finish};
     }
 }
 

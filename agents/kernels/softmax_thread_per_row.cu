@@ -3,20 +3,21 @@ ${head()}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
+    ${output.dtype.c}* to = ${y} + row * ${cols};
     float m = -INFINITY;
     for (int c = 0; c < ${cols}; c++) {
-        float v = ${x}[base + c];
+        float v = from[c];
         m = fmaxf(m, v);
     }
     float s = 0.0f;
     for (int c = 0; c < ${cols}; c++) {
-        float v = ${x}[base + c];
+        float v = from[c];
         s += expf(v - m);
     }
     for (int c = 0; c < ${cols}; c++) {
-        float v = ${x}[base + c];
-        ${y}[base + c] = ${finish};
+        float v = from[c];
+        to[c] = ${finish};
     }
 }
 

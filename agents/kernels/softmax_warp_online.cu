@@ -5,12 +5,13 @@ ${warp_reduce("sum")}
 __global__ void kernel(${parameters}) {
     long long row = (long long)blockIdx.x * ${block // 32} + threadIdx.x / 32;
     if (row >= ${rows}) return;
-    long long base = row * ${cols};
+    const ${element}* from = ${x} + row * ${cols};
+    ${output.dtype.c}* to = ${y} + row * ${cols};
     int lane = threadIdx.x % 32;
     float m = -3.0e38f;
     float s = 0.0f;
     for (int c = lane; c < ${cols}; c += 32) {
-        float v = ${x}[base + c];
+        float v = from[c];
         float top = fmaxf(m, v);
         s = s * expf(m - top) + expf(v - top);
         m = top;
@@ -19,8 +20,8 @@ __global__ void kernel(${parameters}) {
     s = warp_sum(s * expf(m - top));
     m = top;
     for (int c = lane; c < ${cols}; c += 32) {
-        float v = ${x}[base + c];
-        ${y}[base + c] = ${finish};
+        float v = from[c];
+        to[c] = ${finish};
     }
 }
 

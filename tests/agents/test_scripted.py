@@ -18,7 +18,10 @@ from cudagym.verdict import Verdict
 
 TEACHER = ScriptedTeacher()
 EXAMPLES = {family: next(spec for spec in all_specs() if spec.family == family) for family in FAMILIES}
-STRUCTURES = (*EXAMPLES.values(), *map(get, ("gelu_fp32", "reduce_sum_fp32", "matmul_i8", "exclusive_scan_i32")))
+STRUCTURES = (
+    *EXAMPLES.values(),
+    *map(get, ("gelu_fp32", "reduce_sum_fp32", "transpose_fp32", "matmul_i8", "exclusive_scan_i32")),
+)
 """Together these specs have every algorithm."""
 FASTEST = {family: TEACHER.ladder(spec)[-1] for family, spec in EXAMPLES.items()}
 
@@ -62,9 +65,7 @@ def test_an_unknown_operation_is_refused() -> None:
 @pytest.mark.parametrize("name", ["layernorm_fp32", "matmul_fp32", "attention_fp32", "gelu_fp32", "cumsum_fp32"])
 def test_a_familiar_name_with_other_parameters_is_refused(name: str) -> None:
     spec = get(name)
-    other = [
-        p.model_copy(update={"axes": (2, *p.axes[::-1], 3)}) if p.role == "in" else p for p in spec.parameters
-    ]
+    other = [p.model_copy(update={"axes": (2, *p.axes[::-1], 3)}) if p.role == "in" else p for p in spec.parameters]
     with pytest.raises(UsageError, match="no algorithm"):
         TEACHER.ladder(spec.model_copy(update={"parameters": tuple(other)}))
 
@@ -98,7 +99,7 @@ def opcodes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], C
 def _opcodes_by_namespace(ptx: str) -> dict[tuple[str, str], Counter[str]]:
     counts: dict[tuple[str, str], Counter[str]] = {}
     for kernel in re.split(r"^\.visible \.entry ", ptx, flags=re.MULTILINE)[1:]:
-        name = re.match(r"_ZN\d+in_([a-z0-9_]+?)_by_([a-z0-9_]+?)\d+[a-z]+E", kernel)
+        name = re.match(r"_ZN\d+in_([a-z0-9_]+?)_by_([a-z0-9_]+?)\d+[a-z]+[EI]", kernel)
         assert name is not None
         found = re.findall(r"^\s+(?:@!?%p\d+ )?([a-z][a-z0-9_.:]*)", kernel, flags=re.MULTILINE)
         counts.setdefault((name[1], name[2]), Counter()).update(found)
@@ -107,9 +108,7 @@ def _opcodes_by_namespace(ptx: str) -> dict[tuple[str, str], Counter[str]]:
 
 
 @pytest.mark.parametrize("spec", STRUCTURES, ids=lambda spec: spec.name)
-def test_algorithms_differ_in_structure(
-    spec: cudagym.KernelSpec, opcodes: dict[tuple[str, str], Counter[str]]
-) -> None:
+def test_algorithms_differ_in_structure(spec: cudagym.KernelSpec, opcodes: dict[tuple[str, str], Counter[str]]) -> None:
     mine = {algorithm: counts for (of, algorithm), counts in opcodes.items() if of == spec.name}
     assert set(mine) == {demonstration.algorithm for demonstration in TEACHER.ladder(spec)}
     for one, other in combinations(mine, 2):
