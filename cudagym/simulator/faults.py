@@ -7,8 +7,8 @@ from typing import NamedTuple
 from cudagym.build.names import kernel_title
 from cudagym.build.program import FIRST_ADDRESS, SLOT_BITS, SLOT_BYTES, Launch
 from cudagym.device import Fault, FaultKind
+from cudagym.simulator.emit import LANES, LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW
 from cudagym.simulator.flow import Flow
-from cudagym.simulator.lower import LANES, LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW
 from cudagym.simulator.native import FaultRecord
 
 KINDS: dict[int, FaultKind] = {

@@ -29,8 +29,10 @@ from cudagym.simulator.ptx import (
     Vector,
 )
 
-MAX_INSTRUCTIONS = 200_000
+MAX_INSTRUCTIONS = 40_000
 MAX_DEPTH = 32
+MAX_BLOCK = 250
+"""Longer straight-line code is cut: the time that LLVM takes grows with the square of a block's length."""
 CARRY = Register("%cc", "pred")
 """The condition code that `add.cc` sets and `addc` reads, as one more predicate."""
 
@@ -38,10 +40,10 @@ BARRIER_RESULT = "%barrier"
 """What `bar.red` leaves behind, read by an instruction of this name in the block after the barrier."""
 
 _WAITING = frozenset(("shfl", "vote", "match", "redux", "elect"))
-_NO_RESULT = frozenset(
-    "st red bra brx bar barrier ret exit trap brkpt call prefetch prefetchu fence membar nanosleep discard "
-    "applypriority griddepcontrol pmevent".split()
-)
+_NO_RESULT = frozenset((
+    "st", "red", "cp", "bra", "brx", "bar", "barrier", "ret", "exit", "trap", "brkpt", "call", "prefetch",
+    "prefetchu", "fence", "membar", "nanosleep", "discard", "applypriority", "griddepcontrol", "pmevent",
+))  # fmt: skip
 _IGNORED_CALLS = frozenset(("vprintf",))
 
 
@@ -58,7 +60,7 @@ class End(NamedTuple):
 class BasicBlock(NamedTuple):
     """Straight-line code. `sites` number its instructions within the kernel."""
 
-    index: int
+    number: int
     instructions: tuple[Instruction, ...]
     sites: tuple[int, ...]
     end: End
@@ -264,7 +266,7 @@ def _frame(module: Module, entry: Function, variables: list[Variable]) -> Frame:
         local[variable.name] = local_end
         local_end += variable.size
     statics = [v for v in (*module.shared, *variables) if v.space == "shared"]
-    used = {symbol for symbol in _symbols(entry, module)}
+    used = set(_symbols(entry, module))
     dynamic = [v for v in statics if v.size == 0]
     for variable in statics:
         if variable.size and (variable.name in used or variable not in module.shared):
@@ -315,7 +317,7 @@ def _split(
                 chunks.append([])
             labels[statement.name] = len(chunks) - 1
             continue
-        if _waits(statement) and chunks[-1]:
+        if chunks[-1] and (_waits(statement) or len(chunks[-1]) >= MAX_BLOCK):
             chunks.append([])
         chunks[-1].append(len(instructions))
         instructions.append(statement)
@@ -381,7 +383,7 @@ def _block(
 
 def successors(block: BasicBlock, count: int) -> tuple[int, ...]:
     """The blocks that may come next."""
-    following = (block.index + 1,) if block.index + 1 < count else ()
+    following = (block.number + 1,) if block.number + 1 < count else ()
     match block.end.kind:
         case "jump" | "switch":
             return block.end.targets
@@ -449,7 +451,7 @@ def _liveness(blocks: tuple[BasicBlock, ...]) -> tuple[frozenset[Register], ...]
     before: list[list[int]] = [[] for _ in blocks]
     for block in blocks:
         for successor in successors(block, len(blocks)):
-            before[successor].append(block.index)
+            before[successor].append(block.number)
     todo = list(range(len(blocks)))
     while todo:
         index = todo.pop()

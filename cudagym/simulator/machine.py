@@ -37,10 +37,12 @@ from cudagym.device import Counters, Fault, LaunchRun, Limits, Run
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
+from cudagym.simulator.emit import LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of, operands, results
-from cudagym.simulator.isa import classify, lower_instruction
-from cudagym.simulator.lower import LANES, Context, Emitter
+from cudagym.simulator.isa import lower_instruction
+from cudagym.simulator.isa.classes import CLASSES, classify
+from cudagym.simulator.lower import lower
 from cudagym.simulator.native import TALLY, NativeKernel, native_kernel, runtime
 
 STATIC_SHARED_LIMIT = 48 << 10
@@ -78,12 +80,6 @@ class Loaded(NamedTuple):
     """Per basic block: how often it must wait for memory. See Counters.load_waits."""
 
 
-CLASSES = (
-    "fp32", "fp64", "fp16", "integer", "special", "conversions", "control", "barriers", "shuffles", "global_loads",
-    "global_stores", "shared_loads", "shared_stores", "local_loads", "local_stores", "atomics",
-)  # fmt: skip
-
-
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> ptx.Module:
     return ptx.parse(text)
@@ -99,16 +95,16 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...]) -> Loa
     flow = flow_of(module, function)
     context = Context(runtime().layout, dict(addresses))
     key = key_of(_code_text(flow), repr(flow.frame), repr(addresses))
-    native = native_kernel(key, lambda: Emitter(flow, context).kernel(lower_instruction))
+    native = native_kernel(key, lambda: lower(flow, context, lower_instruction))
     classes = np.zeros((len(flow.blocks), len(CLASSES)), np.uint64)
     lengths = np.zeros(len(flow.blocks), np.uint64)
     for block in flow.blocks:
         tail = (block.end.instruction,) if block.end.instruction else ()
         for instruction in (*block.instructions, *tail):
-            lengths[block.index] += np.uint64(1)
+            lengths[block.number] += np.uint64(1)
             kind = classify(instruction)
-            if kind in CLASSES:
-                classes[block.index, CLASSES.index(kind)] += np.uint64(1)
+            if kind is not None:
+                classes[block.number, CLASSES.index(kind)] += np.uint64(1)
     return Loaded(flow, native, classes, lengths, load_waits(flow))
 
 
@@ -132,9 +128,9 @@ def load_waits(flow: Flow) -> NDArray[np.uint64]:
             if instruction is None:
                 continue
             if pending.intersection(operands(instruction)):
-                waits[block.index] += np.uint64(1)
+                waits[block.number] += np.uint64(1)
                 pending = set()
-            if instruction.opcode in ("ld", "ldu", "atom") and classify(instruction) != "other":
+            if instruction.opcode in ("ld", "ldu", "atom") and classify(instruction) is not None:
                 pending.update(results(instruction))
     return waits
 

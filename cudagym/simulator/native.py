@@ -24,6 +24,8 @@ from cudagym.simulator.lower import Lowered
 
 _HERE = Path(__file__).parent
 _C_SOURCES = ("math.c", "memory.c", "schedule.c", "watch.c")
+_WITHOUT_EFFECT = ("clock.py", "executor.py", "faults.py", "gpu.py", "machine.py")
+"""Modules beside this one that compiled code does not depend on."""
 _LAYOUT = (
     "pc", "live", "barred", "synced", "prefer", "fuel", "steps", "counts", "tid", "ctaid", "shape", "params", "local",
     "index", "barrier_value", "registers",
@@ -70,8 +72,8 @@ class Runtime(NamedTuple):
 def host_key() -> str:
     """What compiled code depends on besides its source: processor, LLVM, and this package's own sources."""
     digest = hashlib.sha256()
-    for path in sorted(_HERE.iterdir()):
-        if path.name in (*_C_SOURCES, "runtime.h", "lower.py", "isa.py", "flow.py", "ptx.py", "native.py"):
+    for path in sorted(path for suffix in ("c", "h", "py") for path in _HERE.rglob(f"*.{suffix}")):
+        if path.name not in _WITHOUT_EFFECT:
             digest.update(path.read_bytes())
     features = llvm.get_host_cpu_features().flatten()
     return key_of(digest.hexdigest(), platform.machine(), llvm.get_host_cpu_name(), features, llvmlite.__version__)

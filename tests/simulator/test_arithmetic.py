@@ -137,7 +137,7 @@ INTEGER: dict[str, tuple[type, type, Callable[[Array, Array], Array]]] = {
     "brev_u32": (np.uint32, np.uint32, lambda a, b: np.array([int(f"{x:032b}"[::-1], 2) for x in a], np.uint32)),
     "ffs_s32": (np.int32, np.int32, lambda a, b: np.array([(x & -x).bit_length() for x in a.tolist()], np.int32)),
     "funnel_l": (np.uint32, np.uint32, lambda a, b: np.array(
-        [((y << 32 | x) << (y & 31) >> 32) & 0xFFFFFFFF for x, y in zip(a.tolist(), b.tolist(), strict=True)], np.uint32)),
+        [(y << 32 | x) << (y & 31) >> 32 & 2**32 - 1 for x, y in zip(a.tolist(), b.tolist(), strict=True)], np.uint32)),
     "funnel_rc": (np.uint32, np.uint32, lambda a, b: np.array(
         [(y << 32 | x) >> min(y, 32) & 0xFFFFFFFF for x, y in zip(a.tolist(), b.tolist(), strict=True)], np.uint32)),
     "byte_perm": (np.uint32, np.uint32, permuted),

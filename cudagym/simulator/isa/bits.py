@@ -1,0 +1,113 @@
+"""Logic, shifts and bit fields."""
+
+from __future__ import annotations
+
+from cudagym.simulator.emit import BITS, Emitter, constant
+from cudagym.simulator.isa.common import elem_of, is_signed, last_type, op
+from cudagym.simulator.ptx import Instruction, Pair
+
+# ---- bits ----
+
+
+@op("and", "or", "xor", "not", "cnot")
+def logic(e: Emitter, ins: Instruction) -> None:
+    elem = elem_of(last_type(e, ins))
+    d, *inputs = ins.operands
+    values = [e.use(operand, elem) for operand in inputs]
+    if ins.opcode == "not":
+        e.write(d, e.op("xor", values[0], constant(-1, elem)))
+    elif ins.opcode == "cnot":
+        e.write(d, e.convert("zext", e.compare("eq", values[0], constant(0, elem)), elem))
+    else:
+        e.write(d, e.op(ins.opcode, *values))
+
+
+@op("shl", "shr")
+def shift(e: Emitter, ins: Instruction) -> None:
+    """Amounts beyond the width shift everything out."""
+    type_ = last_type(e, ins)
+    elem, width = elem_of(type_), BITS[elem_of(type_)]
+    value, amount = e.use(ins.operands[1], elem), e.use(ins.operands[2], "i32")
+    arithmetic_shift = ins.opcode == "shr" and is_signed(type_)
+    name = "shl" if ins.opcode == "shl" else "ashr" if arithmetic_shift else "lshr"
+    if amount.const is not None:
+        if amount.const < width or arithmetic_shift:
+            e.write(ins.operands[0], e.op(name, value, constant(min(amount.const, width - 1), elem)))
+        else:
+            e.write(ins.operands[0], constant(0, elem))
+        return
+    limit = constant(width - 1, "i32")
+    inside = e.compare("ule", amount, limit)
+    clamped = e.intrinsic("umin", amount, limit)
+    shifted = e.op(name, value, e.resize(clamped, elem))
+    e.write(ins.operands[0], shifted if arithmetic_shift else e.select(inside, shifted, constant(0, elem)))
+
+
+@op("shf")
+def funnel_shift(e: Emitter, ins: Instruction) -> None:
+    low, high, amount = (e.use(operand, "i32") for operand in ins.operands[1:])
+    if "wrap" in ins.modifiers:
+        amount = e.op("and", amount, constant(31, "i32"))
+    else:
+        amount = e.intrinsic("umin", amount, constant(32, "i32"))
+    both = e.op("or", e.op("shl", e.convert("zext", high, "i64"), constant(32, "i64")), e.convert("zext", low, "i64"))
+    wide = e.convert("zext", amount, "i64")
+    if "l" in ins.modifiers:
+        both = e.op("lshr", e.op("shl", both, wide), constant(32, "i64"))
+    else:
+        both = e.op("lshr", both, wide)
+    e.write(ins.operands[0], e.convert("trunc", both, "i32"))
+
+
+@op("popc", "clz", "brev")
+def bit_counts(e: Emitter, ins: Instruction) -> None:
+    value = e.use(ins.operands[1], elem_of(last_type(e, ins)))
+    if ins.opcode == "clz":
+        value = e.intrinsic("ctlz", value, extra="i1 false")
+    else:
+        value = e.intrinsic("ctpop" if ins.opcode == "popc" else "bitreverse", value)
+    e.write(ins.operands[0], value if ins.opcode == "brev" else e.resize(value, "i32"))
+
+
+@op("bfind")
+def find_bit(e: Emitter, ins: Instruction) -> None:
+    type_ = last_type(e, ins)
+    value = e.use(ins.operands[1], elem_of(type_))
+    flags = (int(is_signed(type_)), int("shiftamt" in ins.modifiers))
+    e.write(ins.operands[0], e.helper(f"cg_bfind_b{BITS[value.elem]}", "i32", [value], flags))
+
+
+@op("bfe")
+def extract_field(e: Emitter, ins: Instruction) -> None:
+    type_ = last_type(e, ins)
+    d, a, b, c = ins.operands
+    elem = elem_of(type_)
+    values = [e.use(a, elem), e.use(b, "i32"), e.use(c, "i32")]
+    e.write(d, e.helper(f"cg_bfe_b{BITS[elem]}", elem, values, (int(is_signed(type_)),)))
+
+
+@op("bfi")
+def insert_field(e: Emitter, ins: Instruction) -> None:
+    elem = elem_of(last_type(e, ins))
+    d, a, b, c, f = ins.operands
+    values = [e.use(a, elem), e.use(b, elem), e.use(c, "i32"), e.use(f, "i32")]
+    e.write(d, e.helper(f"cg_bfi_b{BITS[elem]}", elem, values))
+
+
+@op("lop3")
+def lookup_logic(e: Emitter, ins: Instruction) -> None:
+    if "BOOL" in ins.modifiers or isinstance(ins.operands[0], Pair):
+        raise e.unsupported()
+    d, a, b, c, table = ins.operands
+    known = e.use(table, "i32").const
+    if known is None:
+        raise e.unsupported()
+    e.write(d, e.helper("cg_lop3", "i32", [e.use(x, "i32") for x in (a, b, c)], (known,)))
+
+
+@op("prmt")
+def permute(e: Emitter, ins: Instruction) -> None:
+    modes = {"f4e": 1, "b4e": 2, "rc8": 3, "ecl": 4, "ecr": 5, "rc16": 6}
+    mode = next((modes[m] for m in ins.modifiers if m in modes), 0)
+    d, a, b, c = ins.operands
+    e.write(d, e.helper("cg_prmt", "i32", [e.use(x, "i32") for x in (a, b, c)], (mode,)))
