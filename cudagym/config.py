@@ -3,11 +3,11 @@
     seed: 0
     device: sim:h100
     rewards: {compile: 0.1, numeric: 0.3, throughput: 0.6}
-    collect: {variants: 4}
+    collect: {variants: 2}
     policy: {vocab_size: 4096, hidden_size: 128, ...}          # transformers.LlamaConfig's names
-    sft: {max_steps: 800, learning_rate: 3.0e-3, ...}          # trl.SFTConfig's names
+    sft: {max_steps: 450, learning_rate: 3.0e-3, ...}          # trl.SFTConfig's names
     sft_lora: {lora: {r: 16}, best: 4, max_steps: 60, ...}     # peft.LoraConfig's and trl.SFTConfig's names
-    grpo: {max_steps: 24, num_generations: 8, ...}             # trl.GRPOConfig's names
+    grpo: {max_steps: 20, num_generations: 8, ...}             # trl.GRPOConfig's names
     evaluate: {samples: 8, temperature: 0.8}
 
 The training sections take the fields of the libraries' own classes under their own names, and only those: `load`
@@ -58,7 +58,7 @@ def prepare_environment() -> None:
 class CollectConfig(Record):
     """Which demonstrations to collect."""
 
-    variants: int = Field(default=4, ge=1)
+    variants: int = Field(default=2, ge=1)
     """Variants of every (spec, algorithm) to try: block sizes, tile sizes, work per thread."""
     specs: tuple[str, ...] = ("train",)
     """Names of specs, splits or users' files, as `cudagym.specs.select` takes them; all of split train."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 
 from cudagym.agents import demonstrations, grpo, policy
@@ -22,6 +23,8 @@ SETTINGS: dict[str, Any] = {
     "max_completion_length": 12,
     "learning_rate": 1e-3,
     "beta": 0.0,
+    "log_completions": True,
+    "num_completions_to_print": 0,
     "logging_steps": 1,
     "save_steps": 1,
 }
@@ -70,6 +73,12 @@ def test_each_reward_term_is_logged_with_its_weight(refined: Path) -> None:
         # One of the two groups has the second term, so it adds its weight to half of the completions.
         expected = 0.5 * entry["rewards/short_reward/mean"] + 0.25 * 0.5
         assert entry["reward"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_completions_are_kept_with_their_rewards(refined: Path) -> None:
+    kept = [pyarrow.parquet.read_table(file) for file in sorted(refined.glob("trainer/completions/*.parquet"))]
+    assert [table.num_rows for table in kept] == [8, 8]
+    assert {"prompt", "completion", "short_reward", "known_reward", "advantage"} <= set(kept[0].column_names)
 
 
 def test_the_offline_tracker_holds_the_same_rewards(refined: Path) -> None:
