@@ -109,7 +109,7 @@ _MAPS: tuple[Row, ...] = (
     (
         "packed_row",
         "a fixed grid over rows, 16 bytes per access where they are aligned",
-        {**_BLOCK, "blocks": (1056, 528)},
+        {**_BLOCK, "blocks": (528, 1056)},
     ),
 )
 _PRODUCTS: tuple[Row, ...] = (
@@ -171,7 +171,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
             (
                 "block_packed",
                 "a fixed grid over rows, 16 bytes per access where they are aligned",
-                {**_BLOCK, "blocks": (1056, 792)},
+                {**_BLOCK, "blocks": (792, 1056)},
             ),
         ),
     ),
