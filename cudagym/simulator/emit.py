@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from cudagym.build.program import MAX_SLOTS, address_of
 from cudagym.errors import Unsupported
 from cudagym.simulator.flow import CARRY, Flow, results
 from cudagym.simulator.flow import operands as registers_read
@@ -31,6 +32,10 @@ PARAM_WINDOW = 1 << 42
 SHARED_WINDOW = 1 << 40
 LOCAL_WINDOW = 1 << 41
 """As in runtime.h."""
+
+GRID_WORKSPACE_SLOT = MAX_SLOTS - 1
+GRID_WORKSPACE = address_of(GRID_WORKSPACE_SLOT)
+"""Where cooperative_groups keeps the barrier of a whole grid; it finds the address in two special registers."""
 
 BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "i32": 32, "float": 32, "i64": 64, "double": 64}
 _MANGLED = {
@@ -338,6 +343,8 @@ class Emitter:
         if base in lane_masks:
             lanes = ", ".join(f"i32 {lane_masks[base](i)}" for i in range(LANES))
             return Value(f"<{lanes}>", "i32", LANES)
+        if base in ("envreg1", "envreg2"):
+            return constant(GRID_WORKSPACE >> (32 if base == "envreg1" else 0), "i32")
         if base in ("cluster_ctarank", "cluster_ctaid", "is_explicit_cluster", "gridid"):
             return constant(0, "i64" if base == "gridid" else "i32")
         if base in ("cluster_nctarank", "cluster_nctaid"):

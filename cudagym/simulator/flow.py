@@ -172,13 +172,12 @@ class _Inliner:
         self.statements.append(Label(label))
 
     def _call(self, call: Instruction, caller: Function, callers: tuple[str, ...]) -> None:
-        names = [operand.names for operand in call.operands if isinstance(operand, Names)]
-        callee = next((operand for operand in call.operands if isinstance(operand, Symbol)), None)
-        has_result = bool(call.operands) and isinstance(call.operands[0], Names)
-        results = names[0] if has_result else ()
-        arguments = names[1 if has_result else 0] if len(names) > has_result else ()
-        if callee is None:
+        has_result = isinstance(call.operands[0], Names)
+        callee, *rest = call.operands[has_result:]
+        if not isinstance(callee, Symbol):
             raise Unsupported("a call through a function pointer", call.line)
+        results = call.operands[0].names if isinstance(call.operands[0], Names) else ()
+        arguments = rest[0].names if rest and isinstance(rest[0], Names) else ()
         self._around(call, lambda: self._inline(call, callee.name, results, arguments, (*callers, caller.name)))
 
     def _inline(

@@ -37,7 +37,8 @@ from cudagym.device import Counters, Fault, LaunchRun, Limits, Run
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
-from cudagym.simulator.emit import LANES, Context
+from cudagym.simulator.clock import occupancy
+from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of, operands, results
 from cudagym.simulator.isa import lower_instruction
@@ -225,6 +226,7 @@ class _Attempt:
         for slot, given in memory.items():
             self._set_slot(slot, given.bytes, given.name, _READ_ONLY if given.read_only else 0)
         self._load_variables()
+        self._set_slot(GRID_WORKSPACE_SLOT, np.zeros(64, np.uint8), "the grid's barrier", 0)
 
     # -- preparation --
 
@@ -528,6 +530,11 @@ def check_launch(gpu: GPU, kernel: Kernel, launch: Launch) -> None:
     shared = kernel.static_shared_bytes + launch.dynamic_shared_bytes
     if shared > gpu.shared_bytes_per_block:
         raise refuse(f"{shared} bytes of shared memory per block, the limit is {gpu.shared_bytes_per_block}")
+    if launch.cooperative and launch.blocks > gpu.sms * occupancy(gpu, kernel, launch):
+        raise refuse(
+            f"a cooperative launch of {launch.blocks} blocks, but only {gpu.sms * occupancy(gpu, kernel, launch)} "
+            "can be resident at a time"
+        )
     warps = -(-launch.threads // LANES)
     registers = -(-kernel.registers // 8) * 8 * LANES * warps
     if registers > gpu.registers_per_sm:

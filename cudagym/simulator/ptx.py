@@ -22,7 +22,7 @@ CANDIDATE_FILE = "candidate.cu"
 SIZES = {
     **dict.fromkeys(("b8", "u8", "s8", "e4m3", "e5m2"), 1),
     **dict.fromkeys(("b16", "u16", "s16", "f16", "bf16", "e4m3x2", "e5m2x2"), 2),
-    **dict.fromkeys(("b32", "u32", "s32", "f32", "f16x2", "bf16x2", "tf32"), 4),
+    **dict.fromkeys(("b32", "u32", "s32", "f32", "f16x2", "bf16x2", "u16x2", "s16x2", "tf32"), 4),
     **dict.fromkeys(("b64", "u64", "s64", "f64"), 8),
     **dict.fromkeys(("texref", "surfref", "samplerref"), 8),
     "b128": 16,

@@ -109,6 +109,7 @@ struct Machine {
     uint32_t max_resident;
     Block *resident, *newest, *pool; /* newest: started, and not among the residents yet */
     uint32_t residents;
+    int progress; /* whether a block has got on since this was last cleared */
     uint64_t uninitialised; /* 1 + site of the first read of memory that nothing wrote */
     Tally tally;
     Fault fault;

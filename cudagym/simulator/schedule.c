@@ -6,6 +6,7 @@
 #include <time.h>
 
 #define FUEL 2048 /* backward jumps between two looks at the budget */
+#define SPINNING_FUEL 32 /* for a warp that only waits */
 #define PATIENCE 64 /* rounds a block may only yield before others get a turn */
 #define ROUNDS_UNTIL_STUCK 3
 #define CLOCK_STEPS 2000000 /* warp instructions between two looks at the clock */
@@ -234,7 +235,7 @@ static int run_warp(Machine *m, Warp *w) {
     for (;;) {
         const uint32_t live = w->live, barred = w->barred;
         const uint64_t before = w->steps;
-        w->fuel = FUEL;
+        w->fuel = w->idle ? SPINNING_FUEL : FUEL;
         const int yielded = m->kernel(w);
         m->steps += w->steps - before;
         check_budget(m, w);
@@ -282,6 +283,7 @@ static int run_block(Machine *m, Block *b) {
         }
         if (!alive) return ENDED;
         const int released = release_barriers(m, b);
+        m->progress |= released || spinning < ran;
         if (released || yielded < ran) round = -1;
         if (!ran && !released) {
             int live = 0;
@@ -316,20 +318,19 @@ static void out_of_memory(Machine *m, uint32_t id) {
 
 /* One turn for every resident block. Returns whether any of them got on. */
 static int run_residents(Machine *m) {
-    int progress = 0;
+    m->progress = 0;
     for (Block **link = &m->resident; *link;) {
         Block *b = *link;
-        const int state = run_block(m, b);
-        progress |= state != SPINS;
-        if (state != ENDED) {
+        if (run_block(m, b) != ENDED) {
             link = &b->next;
             continue;
         }
         *link = b->next;
         m->residents--;
+        m->progress = 1;
         end_block(m, b);
     }
-    return progress;
+    return m->progress;
 }
 
 /* Which blocks to run: a list, or (ids is NULL) 0 to count - 1 without those in the ascending list `skip`. */

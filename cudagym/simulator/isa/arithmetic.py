@@ -34,11 +34,11 @@ def arithmetic(e: Emitter, ins: Instruction) -> None:
             value = e.op(_FLOAT_BINARY[ins.opcode], x, y)
         write_float(e, d, value, type_, ins.modifiers)
         return
-    if type_.endswith("x2"):
-        raise e.unsupported()
     elem = elem_of(type_)
     x, y = e.use(a, elem), e.use(b, elem)
-    if ins.opcode == "mul":
+    if type_.endswith("x2"):
+        e.write(d, e.bits(e.op(ins.opcode, *(e.bits(e.splat(pair), "i16") for pair in (x, y))), "i32"))
+    elif ins.opcode == "mul":
         e.write(d, product(e, ins, x, y, type_))
     elif "sat" in ins.modifiers:
         name = f"{'s' if is_signed(type_) else 'u'}{ins.opcode}.sat"
@@ -66,16 +66,20 @@ def product(e: Emitter, ins: Instruction, x: Value, y: Value, type_: str) -> Val
 
 
 def add_with_carry(e: Emitter, ins: Instruction, d: Operand | None, x: Value, y: Value, carry: Value | None) -> None:
-    """d = x + y + carry, or x - y - borrow; `.cc` keeps the carry out. A borrow is kept as 1, like a carry."""
+    """d = x + y + carry; `.cc` keeps the carry out.
+
+    A subtraction is x + ~y + carry, as in hardware: the carry is 1 when nothing was borrowed. Compiled code relies on
+    that where an addition follows a subtraction.
+    """
     subtract = ins.opcode.startswith("sub")
-    total = e.op("sub" if subtract else "add", x, y)
-    out = e.compare("ult", x, y) if subtract else e.compare("ult", total, x)
-    if carry is not None:
-        extra = e.convert("zext", carry, x.elem)
-        first = total
-        total = e.op("sub" if subtract else "add", first, extra)
-        again = e.compare("ult", first, extra) if subtract else e.compare("ult", total, extra)
-        out = e.op("or", out, again)
+    if subtract:
+        y = e.op("xor", y, constant(-1, y.elem))
+    total = e.op("add", x, y)
+    out = e.compare("ult", total, x)
+    if carry is not None or subtract:
+        extra = constant(1, x.elem) if carry is None else e.convert("zext", carry, x.elem)
+        total = e.op("add", total, extra)
+        out = e.op("or", out, e.compare("ult", total, extra))
     e.write(d, total)
     if "cc" in ins.modifiers:
         e.write(CARRY, out)

@@ -94,6 +94,18 @@ def insert_field(e: Emitter, ins: Instruction) -> None:
     e.write(d, e.helper(f"cg_bfi_b{BITS[elem]}", elem, values))
 
 
+@op("bmsk")
+def bit_mask(e: Emitter, ins: Instruction) -> None:
+    """`width` ones from bit `start` on; both taken modulo 32 (.wrap) or up to 32 (.clamp)."""
+    start, width = (e.convert("zext", e.use(operand, "i32"), "i64") for operand in ins.operands[1:3])
+    if "wrap" in ins.modifiers:
+        start, width = (e.op("and", value, constant(31, "i64")) for value in (start, width))
+    else:
+        start, width = (e.intrinsic("umin", value, constant(32, "i64")) for value in (start, width))
+    ones = e.op("sub", e.op("shl", constant(1, "i64"), width), constant(1, "i64"))
+    e.write(ins.operands[0], e.convert("trunc", e.op("shl", ones, start), "i32"))
+
+
 @op("lop3")
 def lookup_logic(e: Emitter, ins: Instruction) -> None:
     if "BOOL" in ins.modifiers or isinstance(ins.operands[0], Pair):

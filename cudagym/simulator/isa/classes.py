@@ -14,7 +14,7 @@ CLASSES = (
 _INTEGER_OPS = frozenset((
     "add", "sub", "mul", "mad", "mad24", "mul24", "div", "rem", "neg", "abs", "min", "max", "sad", "dp4a",
     "dp2a", "and", "or", "xor", "not", "cnot", "shl", "shr", "shf", "popc", "clz", "brev", "bfind", "bfe",
-    "bfi", "lop3", "prmt", "setp", "set", "selp", "slct", "addc", "subc", "madc", "cvta", "isspacep", "mov",
+    "bfi", "bmsk", "lop3", "prmt", "setp", "set", "selp", "slct", "addc", "subc", "madc", "cvta", "isspacep", "mov",
 ))  # fmt: skip
 _SPECIAL_OPS = frozenset(("rcp", "sqrt", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh"))
 _CONTROL_OPS = frozenset(("bra", "brx", "ret", "exit", "trap", "brkpt", "call", "nanosleep"))
