@@ -131,8 +131,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
         ("reduction",),
         (
             ("single_block", "one block walks the whole vector", {"block": (1024, 512, 256)}),
-            ("atomic_per_thread", "a partial and an atomic per thread", {**_BLOCK, "blocks": (1056, 528)}),
             ("shared_tree", "a tree in shared memory per block, a second launch for the rest", _BLOCK),
+            ("atomic_per_thread", "a partial and an atomic per thread", {**_BLOCK, "blocks": (1056, 528)}),
             ("shuffle_atomic", "warp shuffles, one atomic per warp", {**_BLOCK, "blocks": (1056, 528)}),
             (
                 "packed_shuffle",
@@ -146,8 +146,8 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
         ("reduction",),
         (
             ("thread_per_row", "one thread per row: strided accesses", _BLOCK),
-            ("block_per_row", "one block per row, a tree in shared memory", _BLOCK),
             ("warp_per_row", "one warp per row, shuffles only", _WARPS),
+            ("block_per_row", "one block per row, a tree in shared memory", _BLOCK),
             ("packed_warp", "one warp per row, 16-byte loads where rows are aligned, shuffles", _WARPS),
         ),
     ),
