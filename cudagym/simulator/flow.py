@@ -368,6 +368,8 @@ def _block(
             case "brx":
                 table = last.operands[1]
                 names = tables.get(table.name, ()) if isinstance(table, Symbol) else ()
+                if not names:
+                    raise Unsupported("a branch through a table that is not declared", last.line)
                 end = End("switch", tuple(target(Symbol(name), last) for name in names), None, last, site)
             case "ret" | "exit":
                 end = End("exit", (), None, last, site)

@@ -30,7 +30,7 @@ SIZES = {
 """Bytes of each fundamental type (PTX ISA, "Types")."""
 
 
-MAX_REGISTERS = 1 << 20
+MAX_REGISTERS = 1 << 17
 """Virtual registers one declaration may name; far beyond what a compiler emits."""
 
 
