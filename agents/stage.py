@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import netrc
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from cudagym.agents.policy import quiet, save_trained
 from cudagym.config import StageConfig, arguments, field_types
@@ -130,24 +132,35 @@ def _tracked(report_to: Sequence[str], folder: Path, name: str) -> Iterator[None
     if "wandb" not in report_to:
         yield
         return
+    mode: Any = os.environ.get("WANDB_MODE") or ("online" if _has_wandb_key() else "offline")
     os.environ.setdefault("WANDB_DATA_DIR", str(folder))
+    if mode == "offline":
+        os.environ.setdefault("WANDB_SILENT", "true")  # read when wandb is imported
     import wandb
 
     folder.mkdir(parents=True, exist_ok=True)
-    mode: Any = os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
-    options = wandb.Settings(console="off", silent=True, x_disable_stats=True)
-    wandb.setup(options)
     run = wandb.init(
         project=os.environ.get("WANDB_PROJECT", "cudagym"),
         name=name,
         dir=str(folder),
         mode=mode,
-        settings=options,
+        settings=wandb.Settings(console="off", silent=True, x_disable_stats=True),
     )
     try:
         yield
     finally:
         run.finish()
+
+
+def _has_wandb_key() -> bool:
+    """Whether wandb would find a key: in the environment, or where `wandb login` puts it."""
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return netrc.netrc().authenticators(host) is not None
+    except (FileNotFoundError, netrc.NetrcParseError):
+        return False
 
 
 def _show_progress(trainer: Any, stage: str) -> None:
