@@ -22,7 +22,10 @@
         EACH(i) out[i] = quotient_##suffix(a[i], b[i]);                                                              \
     }                                                                                                                \
     void cg_rem_##suffix(type *out, const type *a, const type *b, uint32_t n) {                                      \
-        EACH(i) out[i] = b[i] ? (type)((uint64_t)a[i] - (uint64_t)quotient_##suffix(a[i], b[i]) * (uint64_t)b[i]) : a[i]; \
+        EACH(i) {                                                                                                    \
+            const uint64_t taken = (uint64_t)quotient_##suffix(a[i], b[i]) * (uint64_t)b[i];                         \
+            out[i] = b[i] ? (type)((uint64_t)a[i] - taken) : a[i];                                                   \
+        }                                                                                                            \
     }
 /* A quotient of 32-bit integers, truncated, is exact in double precision. */
 DIVIDE(s16, int16_t, float)
@@ -72,7 +75,8 @@ void cg_prmt(uint32_t *out, const uint32_t *a, const uint32_t *b, const uint32_t
 }
 
 #define FIELDS(suffix, type, stype, bits)                                                                            \
-    void cg_bfe_##suffix(type *out, const type *a, const uint32_t *b, const uint32_t *c, uint32_t n, uint32_t is_signed) { \
+    void cg_bfe_##suffix(type *out, const type *a, const uint32_t *b, const uint32_t *c, uint32_t n,                 \
+                         uint32_t is_signed) {                                                                       \
         EACH(i) {                                                                                                    \
             const uint32_t at = b[i] & 255, length = c[i] & 255, end = at + length > bits ? bits : at + length;      \
             const type sign = is_signed && length ? a[i] >> ((end ? end : 1) - 1) & 1 : 0;                           \
@@ -82,7 +86,8 @@ void cg_prmt(uint32_t *out, const uint32_t *a, const uint32_t *b, const uint32_t
             out[i] = sign ? low | high : low;                                                                        \
         }                                                                                                            \
     }                                                                                                                \
-    void cg_bfi_##suffix(type *out, const type *a, const type *b, const uint32_t *c, const uint32_t *d, uint32_t n) { \
+    void cg_bfi_##suffix(type *out, const type *a, const type *b, const uint32_t *c, const uint32_t *d,              \
+                         uint32_t n) {                                                                               \
         EACH(i) {                                                                                                    \
             const uint32_t at = c[i] & 255, length = d[i] & 255;                                                     \
             const type ones = length >= bits ? (type)~(type)0 : (type)(((type)1 << length) - 1);                     \
@@ -221,7 +226,8 @@ static uint16_t to_half(float f, uint32_t mode) {
         lost = rest & 0x1fff;
         tie = 0x1000;
     } else {
-        const uint32_t shift = 126 - (rest >> 23) < 31 ? 126 - (rest >> 23) : 31, mantissa = (rest & 0x7fffff) | 0x800000;
+        const uint32_t shift = 126 - (rest >> 23) < 31 ? 126 - (rest >> 23) : 31;
+        const uint32_t mantissa = (rest & 0x7fffff) | 0x800000;
         half = rest < 0x800000 ? 0 : mantissa >> shift;
         lost = rest < 0x800000 ? rest != 0 : mantissa & ((1u << shift) - 1);
         tie = rest < 0x800000 ? 2 : 1u << (shift - 1);
@@ -246,41 +252,17 @@ static uint16_t to_bfloat(float f, uint32_t mode) {
 uint16_t cg_float_to_half(float f) { return to_half(f, 0); }
 uint16_t cg_float_to_bfloat(float f) { return to_bfloat(f, 0); }
 
-void cg_cvt_f16_f32(uint16_t *out, const float *a, uint32_t n, uint32_t mode) { EACH(i) out[i] = to_half(a[i], mode); }
-void cg_cvt_bf16_f32(uint16_t *out, const float *a, uint32_t n, uint32_t mode) { EACH(i) out[i] = to_bfloat(a[i], mode); }
+void cg_cvt_f16_f32(uint16_t *out, const float *a, uint32_t n, uint32_t mode) {
+    EACH(i) out[i] = to_half(a[i], mode);
+}
+void cg_cvt_bf16_f32(uint16_t *out, const float *a, uint32_t n, uint32_t mode) {
+    EACH(i) out[i] = to_bfloat(a[i], mode);
+}
 void cg_cvt_f16_f64(uint16_t *out, const double *a, uint32_t n, uint32_t mode) {
     EACH(i) out[i] = to_half(round_to_odd(a[i]), mode);
 }
 void cg_cvt_bf16_f64(uint16_t *out, const double *a, uint32_t n, uint32_t mode) {
     EACH(i) out[i] = to_bfloat(round_to_odd(a[i]), mode);
-}
-
-/* The product of two 11-bit numbers is exact in double precision. So is the sum, unless one addend is too small to
-   matter: then the larger one is a half already. */
-void cg_fma_f16(uint16_t *out, const uint16_t *a, const uint16_t *b, const uint16_t *c, uint32_t n) {
-    EACH(i) {
-        const double product = (double)cg_half_to_float(a[i]) * (double)cg_half_to_float(b[i]);
-        out[i] = to_half(round_to_odd(product + (double)cg_half_to_float(c[i])), 0);
-    }
-}
-void cg_fma_bf16(uint16_t *out, const uint16_t *a, const uint16_t *b, const uint16_t *c, uint32_t n) {
-    EACH(i) {
-        float x[3];
-        const uint32_t bits[3] = {(uint32_t)a[i] << 16, (uint32_t)b[i] << 16, (uint32_t)c[i] << 16};
-        memcpy(x, bits, sizeof x);
-        const double product = (double)x[0] * (double)x[1], sum = product + (double)x[2];
-        /* Knuth's two-sum: what the double lost decides ties. */
-        const double back = sum - product, lost = (product - (sum - back)) + ((double)x[2] - back);
-        float f = round_to_odd(sum);
-        if ((double)f == sum && lost != 0 && lost == lost && f != 0) {
-            uint32_t word;
-            memcpy(&word, &f, 4);
-            if ((lost < 0) != (f < 0)) word--;
-            word |= 1;
-            memcpy(&f, &word, 4);
-        }
-        out[i] = to_bfloat(f, 0);
-    }
 }
 
 /* ---- transcendental functions ---- */
@@ -388,7 +370,8 @@ void cg_tanh_f32(float *out, const float *a, uint32_t n) {
 /* ---- across lanes ---- */
 
 /* mode: 0 up, 1 down, 2 bfly, 3 idx (PTX ISA, shfl.sync). `found`: whether the source lane is in the segment. */
-void cg_shuffle(uint32_t *out, uint32_t *found, const uint32_t *a, const uint32_t *b, const uint32_t *c, uint32_t mode) {
+void cg_shuffle(uint32_t *out, uint32_t *found, const uint32_t *a, const uint32_t *b, const uint32_t *c,
+                uint32_t mode) {
     EACH_LANE(i) {
         const int step = (int)(b[i] & 31), clamp = (int)(c[i] & 31), segment = (int)(c[i] >> 8 & 31);
         const int last = (i & segment) | (clamp & ~segment), first = i & segment;
@@ -412,7 +395,8 @@ void cg_match(uint32_t *out, const uint64_t *a, const uint32_t *members, uint32_
 }
 
 /* op: 0 add, 1 min, 2 max, 3 and, 4 or, 5 xor; over the lanes of each lane's group. */
-void cg_redux(uint32_t *out, const uint32_t *a, const uint32_t *members, uint32_t active, uint32_t op, uint32_t is_signed) {
+void cg_redux(uint32_t *out, const uint32_t *a, const uint32_t *members, uint32_t active, uint32_t op,
+              uint32_t is_signed) {
     const uint32_t flip = is_signed ? 0x80000000u : 0;
     EACH_LANE(i) {
         if (i && members[i] == members[i - 1]) {

@@ -51,8 +51,7 @@ INLINE uint8_t *local_byte(Warp *w, uint32_t lane, uint64_t offset) {
     return w->local + (offset >> 2) * (4 * LANES) + lane * 4 + (offset & 3);
 }
 
-static int is_local(const Warp *w, int space, uint64_t address, uint64_t *offset) {
-    (void)w;
+static int is_local(int space, uint64_t address, uint64_t *offset) {
     *offset = space == LOCAL ? address : address - LOCAL_WINDOW;
     return space == LOCAL || (space == GENERIC && *offset < WINDOW_BYTES);
 }
@@ -68,7 +67,7 @@ static void check_local(Warp *w, int space, uint64_t address, uint64_t offset, u
 static void lane_access(Warp *w, int space, uint64_t address, uint8_t *data, uint32_t bytes, int write, uint32_t lane,
                         uint32_t site) {
     uint64_t offset;
-    if (is_local(w, space, address, &offset)) {
+    if (is_local(space, address, &offset)) {
         check_local(w, space, address, offset, bytes, write, lane, site);
         uint32_t step = bytes < 4 ? bytes : 4;
         for (uint32_t k = 0; k < bytes; k += step) {
@@ -84,8 +83,8 @@ static void lane_access(Warp *w, int space, uint64_t address, uint8_t *data, uin
 }
 
 /* Tells the observers about an access whose lanes may lie in several spaces. */
-static void watch_lanes(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,
-                        uint32_t site, const uint8_t *values, uint32_t width) {
+static void watch_lanes(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write,
+                        int strong, uint32_t site, const uint8_t *values, uint32_t width) {
     uint64_t plain[LANES];
     uint32_t shared = 0, global = 0;
     EACH_SET(i, mask) {
@@ -102,23 +101,24 @@ static void watch_lanes(Warp *w, uint32_t mask, const uint64_t *address, uint32_
 }
 
 /* Element k of lane i lies at element[k * 256 + i * width]; in memory a lane's elements are adjacent. */
-INLINE void move_lanes(Warp *w, uint32_t mask, const uint64_t *a, int space, int strong, uint32_t site, uint8_t *elements,
-                       const int width, const int count, const int write) {
-    const uint32_t bytes = (uint32_t)(width * count);
+static void move_lanes(Warp *w, uint32_t mask, const uint64_t *a, int space, int strong, uint32_t site,
+                       uint8_t *elements, uint32_t width, uint32_t count, int write) {
+    const uint32_t bytes = width * count;
     uint8_t lane_data[64];
     /* Check all lanes first: an access that faults changes nothing. */
     EACH_SET(i, mask) {
         uint64_t offset;
-        if (is_local(w, space, a[i], &offset)) check_local(w, space, a[i], offset, bytes, write, i, site);
+        if (is_local(space, a[i], &offset)) check_local(w, space, a[i], offset, bytes, write, i, site);
         else locate(w, space, a[i], bytes, write, i, site);
     }
-    if (UNLIKELY(w->watched)) watch_lanes(w, mask, a, bytes, space, write, strong, site, elements, (uint32_t)width);
+    if (UNLIKELY(w->watched)) watch_lanes(w, mask, a, bytes, space, write, strong, site, elements, width);
     EACH_SET(i, mask) {
+        uint8_t *element = elements + i * width;
         if (write)
-            for (int k = 0; k < count; k++) memcpy(lane_data + k * width, elements + k * 256 + i * (uint32_t)width, (size_t)width);
+            for (uint32_t k = 0; k < count; k++) memcpy(lane_data + k * width, element + k * 256, width);
         lane_access(w, space, a[i], lane_data, bytes, write, i, site);
         if (!write)
-            for (int k = 0; k < count; k++) memcpy(elements + k * 256 + i * (uint32_t)width, lane_data + k * width, (size_t)width);
+            for (uint32_t k = 0; k < count; k++) memcpy(element + k * 256, lane_data + k * width, width);
     }
 }
 
@@ -127,7 +127,7 @@ static __attribute__((noinline)) void move_slowly(Warp *w, uint32_t mask, const 
                                                   int write) {
     uint64_t address[LANES];
     EACH_LANE(i) address[i] = a[i] + (uint64_t)offset;
-    move_lanes(w, mask, address, space, strong, site, elements, width, count, write);
+    move_lanes(w, mask, address, space, strong, site, elements, (uint32_t)width, (uint32_t)count, write);
 }
 
 /* Interleaves between registers (one vector per element) and memory (a lane's elements side by side). */

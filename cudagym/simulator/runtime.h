@@ -131,6 +131,6 @@ __attribute__((noreturn)) void fault_at(Warp *w, int kind, uint32_t site, int sp
 void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,
                   uint32_t site, const uint8_t *values, uint32_t width);
 void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, uint32_t site);
-void watch_block_end(Machine *m, Block *b);
+void watch_block_end(Machine *m);
 void watch_order(Block *b);
 #endif

@@ -95,7 +95,7 @@ static void end_block(Machine *m, Block *b) {
         m->tally.blocks++;
         m->tally.warps += m->warps;
         m->tally.dependent_steps += longest;
-        watch_block_end(m, b);
+        watch_block_end(m);
     }
     b->next = m->pool;
     m->pool = b;
@@ -267,6 +267,12 @@ static int after_yield(const Machine *m, Warp *w) {
     return w->idle >= (lowest == highest ? 1 : 8);
 }
 
+static int any_live(const Machine *m, const Block *b) {
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < b->warps; i++) live |= warp_of(m, b, i)->live;
+    return live != 0;
+}
+
 static int run_block(Machine *m, Block *b) {
     for (int round = 0; round < PATIENCE; round++) {
         uint32_t alive = 0, ran = 0, yielded = 0, spinning = 0;
@@ -285,14 +291,7 @@ static int run_block(Machine *m, Block *b) {
         const int released = release_barriers(m, b);
         m->progress |= released || spinning < ran;
         if (released || yielded < ran) round = -1;
-        if (!ran && !released) {
-            int live = 0;
-            for (uint32_t i = 0; i < b->warps; i++) {
-                Warp *w = warp_of(m, b, i);
-                live |= w->live != 0;
-            }
-            if (live) deadlock(m, b);
-        }
+        if (!ran && !released && any_live(m, b)) deadlock(m, b);
         if (ran && ran == spinning && !released) return SPINS;
     }
     return PREEMPTED;

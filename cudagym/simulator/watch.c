@@ -5,7 +5,6 @@
 
 #define SECTOR 32
 #define LINE 128
-#define NOBODY (-1)
 
 /* ---- global memory: sectors and lines ---- */
 
@@ -58,7 +57,8 @@ static void count_global(Machine *m, uint32_t mask, const uint64_t *address, uin
     for (uint32_t k = 0; k < sectors; k++) remember_sector(m, write, found[k]);
 }
 
-static void track_written(Machine *m, uint32_t mask, const uint64_t *address, uint32_t bytes, int write, uint32_t site) {
+static void track_written(Machine *m, uint32_t mask, const uint64_t *address, uint32_t bytes, int write,
+                          uint32_t site) {
     EACH_SET(i, mask) {
         const Slot *slot = &m->slots[(address[i] - FIRST_ADDRESS) >> SLOT_BITS];
         if (!(slot->flags & TRACKED)) continue;
@@ -109,8 +109,8 @@ __attribute__((noreturn)) static void race(Warp *w, uint32_t lane, uint64_t addr
 static int foreign(const Warp *w, int thread) { return thread >= 0 && (uint32_t)thread / LANES != w->index; }
 
 /* `bytes` is a set of bytes of the word. */
-static void read_word(Warp *w, uint32_t lane, SharedWord *s, uint32_t bytes, uint64_t address, uint32_t width, int strong,
-                      uint32_t site) {
+static void read_word(Warp *w, uint32_t lane, SharedWord *s, uint32_t bytes, uint64_t address, uint32_t width,
+                      int strong, uint32_t site) {
     const uint32_t epoch = w->block->epoch;
     if (UNLIKELY(bytes & ~s->written) && !w->machine->uninitialised) w->machine->uninitialised = 1 + site;
     if (strong) return;
@@ -246,8 +246,7 @@ void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t byte
     }
 }
 
-void watch_block_end(Machine *m, Block *b) {
-    (void)b;
+void watch_block_end(Machine *m) {
     m->tally.unique_load_sectors += m->sector_count[0];
     m->tally.unique_store_sectors += m->sector_count[1];
     for (int k = 0; k < 2; k++) {
