@@ -35,6 +35,8 @@ class Buffer(Record):
     fd: int
     size: int
     read_only: bool
+    holds_input: bool
+    """Whether its content before the run means anything; that of a pure output is garbage."""
 
 
 class Fault(Record):
@@ -71,6 +73,7 @@ class Counters(Record):
     special: int = 0
     """Transcendentals, reciprocals and roots."""
     conversions: int = 0
+    """To or from a floating-point type; between integers they count as `integer`."""
     control: int = 0
     barriers: int = 0
     shuffles: int = 0

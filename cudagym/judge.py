@@ -369,7 +369,8 @@ def _diagnostics(timed: Time, doubt: str) -> tuple[Diagnostic, ...]:
                 Diagnostic(
                     kernel=kernel.kernel,
                     text=f"{kernel_title(kernel.kernel)}: {limiter.name} takes {limiter.time_us:.1f} of"
-                    f" {kernel.time_us:.1f} us (occupancy {kernel.occupancy:.0%}, {kernel.waves:.1f} waves); {limiter.advice}.",
+                    f" {kernel.time_us:.1f} us (occupancy {kernel.occupancy:.0%},"
+                    f" {kernel.waves:.1f} waves); {limiter.advice}.",
                 )
             )
     return tuple(found)

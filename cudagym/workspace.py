@@ -44,6 +44,7 @@ class Workspace:
                 fd=self._memory[parameter.name].fd,
                 size=parameter.bytes(self.shape),
                 read_only=parameter.role == "in",
+                holds_input=parameter.role != "out",
             )
             for slot, parameter in enumerate(self.spec.arrays)
         )

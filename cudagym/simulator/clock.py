@@ -15,10 +15,12 @@ Constants are close to what micro-benchmark studies publish:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
-from cudagym.build.program import Copy, Fill, Kernel, Launch, Program, Upload
-from cudagym.device import Counters, KernelTime, Limiter, Run, Time
+from cudagym.build.program import Allocate, Copy, Fill, Kernel, Launch, Program, Upload
+from cudagym.device import Buffer, Counters, KernelTime, Limiter, Run, Time
 from cudagym.hardware import GPU
 
 WARP = 32
@@ -63,12 +65,20 @@ def occupancy(gpu: GPU, kernel: Kernel, launch: Launch) -> int:
     )
 
 
-def predict(gpu: GPU, program: Program, run: Run, *, footprint: int) -> Time:
-    """The program's time on `gpu`, from a run with counters for every launch of the plan.
+class Footprint(NamedTuple):
+    """Bytes of a program's arrays and scratch memory: of those worth reading, and of all of them."""
 
-    `footprint` is the bytes of all of the program's arrays: what the L2 may keep from one launch to the next
-    block, and the least that DRAM must deliver to kernels which read it all.
-    """
+    readable: int
+    total: int
+
+
+def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> Time:
+    """The program's time on `gpu`, from a run over `buffers` with counters for every launch of the plan."""
+    scratch = sum(step.size for step in program.plan.steps if isinstance(step, Allocate))
+    footprint = Footprint(
+        readable=scratch + sum(buffer.size for buffer in buffers if buffer.holds_input),
+        total=scratch + sum(buffer.size for buffer in buffers),
+    )
     kernels = []
     for launch, observed in zip(program.plan.launches, run.launches, strict=True):
         if observed.counters is None:
@@ -102,7 +112,7 @@ def _transfers_us(gpu: GPU, program: Program) -> float:
 class _LaunchModel:
     """One launch held against everything that could bound it."""
 
-    def __init__(self, gpu: GPU, kernel: Kernel, launch: Launch, counters: Counters, footprint: int) -> None:
+    def __init__(self, gpu: GPU, kernel: Kernel, launch: Launch, counters: Counters, footprint: Footprint) -> None:
         self.gpu, self.kernel, self.launch, self.counters = gpu, kernel, launch, counters
         self.footprint = footprint
         self.resident = max(1, occupancy(gpu, kernel, launch))
@@ -130,8 +140,8 @@ class _LaunchModel:
     def dram_load_bytes(self) -> float:
         """What the L2 fetches. Blocks that run together share: those of a wave lie in a square patch of the
         problem, so each byte serves about the square root of their number, as far as it is wanted that often."""
-        compulsory = min(self.l2_load_bytes, float(self.footprint))
-        if self.footprint <= L2_USABLE * self.gpu.l2_bytes:
+        compulsory = min(self.l2_load_bytes, float(self.footprint.readable))
+        if self.footprint.total <= L2_USABLE * self.gpu.l2_bytes:
             return compulsory
         together = min(self.launch.blocks, self.gpu.sms * self.resident)
         return max(compulsory, self.l2_load_bytes / math.sqrt(together))
@@ -199,13 +209,9 @@ class _LaunchModel:
         l2_bytes = self.l2_load_bytes + stores
         l2_us = max(
             l2_bytes / (gpu.l2_bandwidth * L2_EFFICIENCY) * 1e6,
-            self.sm_us(
-                (c.unique_load_sectors + c.global_store_sectors) * SECTOR_BYTES / L2_TO_SM_BYTES_PER_CYCLE
-            ),
+            self.sm_us((c.unique_load_sectors + c.global_store_sectors) * SECTOR_BYTES / L2_TO_SM_BYTES_PER_CYCLE),
         )
-        dram_bytes = (
-            self.dram_load_bytes + self.per_block(c.unique_store_sectors) * self.launch.blocks * SECTOR_BYTES
-        )
+        dram_bytes = self.dram_load_bytes + self.per_block(c.unique_store_sectors) * self.launch.blocks * SECTOR_BYTES
         dram_us = dram_bytes / (gpu.bandwidth * DRAM_EFFICIENCY) * 1e6
         return [
             Limiter(name="load/store unit", time_us=self.sm_us(unit), advice=self._access_advice()),

@@ -71,7 +71,7 @@ class SimulatedGPU:
         )
         if run.faults:
             return run, None
-        return run, clock.predict(self._gpu, program, run, footprint=sum(buffer.size for buffer in buffers))
+        return run, clock.predict(self._gpu, program, run, buffers)
 
     def interrupt(self) -> None:
         self._executor.interrupt()

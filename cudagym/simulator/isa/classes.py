@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cudagym.simulator.isa.common import SPACES
+from cudagym.simulator.isa.common import INTEGERS, SPACES
 from cudagym.simulator.ptx import SIZES, Instruction
 
 CLASSES = (
@@ -42,7 +42,7 @@ def classify(ins: Instruction) -> str | None:
     if opcode in _CONTROL_OPS:
         return "control"
     if opcode == "cvt":
-        return "conversions"
+        return "integer" if all(t in INTEGERS for t in types) else "conversions"
     if opcode in _SPECIAL_OPS:
         return "special"
     if any(t in ("f16", "f16x2", "bf16", "bf16x2") for t in types):
