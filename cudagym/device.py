@@ -113,6 +113,8 @@ class LaunchRun(Record):
     blocks: int
     complete: bool
     """Whether every block ran; otherwise only a sample did."""
+    instructions: int
+    """Warp instructions of all the blocks that ran, whether observed or not."""
     counters: Counters | None = None
     """Present when blocks were observed."""
     sampled: tuple[int, ...] = ()

@@ -249,8 +249,7 @@ class _Examination:
                 first = int(untouched.nonzero()[0])
                 return _Finding(
                     status="wrong",
-                    message=f"element {first} of {parameter.name} was never written at"
-                    f" {shape_text(workspace.shape)}.",
+                    message=f"element {first} of {parameter.name} was never written at {shape_text(workspace.shape)}.",
                 )
         return ""
 

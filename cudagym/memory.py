@@ -26,9 +26,7 @@ class SharedMemory:
             self._map = mmap.mmap(self.fd, max(size, 1))
         except OSError as error:
             os.close(self.fd)
-            raise InfrastructureError(
-                f"no memory for {name} ({size / 2**20:.0f} MiB): {error.strerror}"
-            ) from error
+            raise InfrastructureError(f"no memory for {name} ({size / 2**20:.0f} MiB): {error.strerror}") from error
         self.bytes: NDArray[np.uint8] = np.frombuffer(self._map, dtype=np.uint8)[:size]
 
     def close(self) -> None:

@@ -133,9 +133,7 @@ def run_boxed(
             box.terminate()  # in vain, except when reading was interrupted
             box.wait()
     report = read_report(read[reports])
-    return BoxResult(
-        **report.model_dump(), output=read[output], channel=b"" if channels is None else read[channels]
-    )
+    return BoxResult(**report.model_dump(), output=read[output], channel=b"" if channels is None else read[channels])
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -37,9 +37,7 @@ def test_prompt_states_what_a_writer_must_know(spec: specs.KernelSpec) -> None:
 
 
 def test_prompts_settle_what_could_be_read_two_ways() -> None:
-    said = {
-        name: prompts.render(specs.get(name), H100) for name in ("gelu_fp32", "attention_fp32", "argmax_fp32")
-    }
+    said = {name: prompts.render(specs.get(name), H100) for name in ("gelu_fp32", "attention_fp32", "argmax_fp32")}
     assert "erf (not the tanh" in said["gelu_fp32"]
     assert "[heads][seq][dim]" in said["attention_fp32"]
     assert "1/sqrt(dim)" in said["attention_fp32"]

@@ -26,9 +26,7 @@ FILE = "candidate.cu"
 """The name is the same for all, because it becomes part of the names of kernels in anonymous namespaces."""
 
 _FILE_MIB = 32
-LIMITS = BoxLimits(
-    wall_seconds=60.0, cpu_seconds=20, memory_bytes=4 << 30, file_bytes=_FILE_MIB << 20, open_files=256
-)
+LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=20, memory_bytes=4 << 30, file_bytes=_FILE_MIB << 20, open_files=256)
 _LOG_BYTES = 1 << 20
 _MESSAGE_CHARACTERS = 6000
 _CACHE_VERSION = "2"
@@ -191,9 +189,7 @@ def _message(log: str, unit: Unit) -> str:
     """What the author needs of a failed build's log."""
     wanted = f'extern "C" {unit.prototype};'
     if "required symbol" in log and "solve" in log:
-        return (
-            f"The source does not define the function that is called, or defines it with other types:\n{wanted}"
-        )
+        return f"The source does not define the function that is called, or defines it with other types:\n{wanted}"
     noise = re.compile(r"ptxas info|    \d+ bytes stack frame|# --error|make: |collect2: ")
     text = "\n".join(line for line in log.splitlines() if not noise.match(line)).strip()
     if not text:

@@ -14,9 +14,7 @@ from cudagym.build.cache import Store, key_of
 from cudagym.errors import GraderError, InfrastructureError
 
 
-def native(
-    name: str, sources: Sequence[Path], flags: Sequence[str], extra: Mapping[str, str] | None = None
-) -> Path:
+def native(name: str, sources: Sequence[Path], flags: Sequence[str], extra: Mapping[str, str] | None = None) -> Path:
     """The program `name`, built from C `sources` and the generated files `extra` (name to text).
 
     Raises InfrastructureError when the machine has no C compiler, GraderError when the sources do not compile.

@@ -164,13 +164,9 @@ def _ending(operation: int, payload: bytes, result: BoxResult) -> CandidateError
     match operation:
         case Operation.REFUSED:
             hints = (hint for pattern, hint in _INSTEAD if re.search(pattern, text))
-            return Rejected(
-                f"{text}: {next(hints, 'this function is not available; use the basic CUDA runtime')}."
-            )
+            return Rejected(f"{text}: {next(hints, 'this function is not available; use the basic CUDA runtime')}.")
         case Operation.EARLY:
-            return Rejected(
-                f"{text} outside of solve (in a constructor of a global?): solve must do all the work."
-            )
+            return Rejected(f"{text} outside of solve (in a constructor of a global?): solve must do all the work.")
         case Operation.TOO_MUCH:
             return Rejected(f"solve asks for {text}, which is more than a recording holds.")
         case Operation.NOT_LOADED:

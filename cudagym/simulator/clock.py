@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from cudagym.build.program import Allocate, Copy, Fill, Kernel, Launch, Program, Upload
-from cudagym.device import Buffer, Counters, KernelTime, Limiter, Run, Time
+from cudagym.device import Buffer, Counters, KernelTime, LaunchRun, Limiter, Run, Time
 from cudagym.hardware import GPU
 
 WARP = 32
@@ -84,7 +84,7 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
         if observed.counters is None:
             raise ValueError(f"the launch of {launch.kernel} was not observed")
         kernel = program.module.kernel(launch.kernel)
-        kernels.append(_LaunchModel(gpu, kernel, launch, observed.counters, footprint).time())
+        kernels.append(_LaunchModel(gpu, kernel, launch, observed, observed.counters, footprint).time())
     return Time(
         kind="modelled",
         time_us=sum(kernel.time_us for kernel in kernels) + _transfers_us(gpu, program),
@@ -112,16 +112,29 @@ def _transfers_us(gpu: GPU, program: Program) -> float:
 class _LaunchModel:
     """One launch held against everything that could bound it."""
 
-    def __init__(self, gpu: GPU, kernel: Kernel, launch: Launch, counters: Counters, footprint: Footprint) -> None:
+    def __init__(
+        self,
+        gpu: GPU,
+        kernel: Kernel,
+        launch: Launch,
+        observed: LaunchRun,
+        counters: Counters,
+        footprint: Footprint,
+    ) -> None:
         self.gpu, self.kernel, self.launch, self.counters = gpu, kernel, launch, counters
         self.footprint = footprint
         self.resident = max(1, occupancy(gpu, kernel, launch))
         self.busiest = math.ceil(launch.blocks / gpu.sms)
         """Blocks that the busiest SM runs."""
+        self.weight = 1.0
+        """What an average block of the grid does, in terms of an average observed block: known when all ran."""
+        if observed.complete and counters.instructions:
+            self.weight = observed.instructions / launch.blocks / (counters.instructions / counters.blocks)
         self.waves = math.ceil(launch.blocks / (gpu.sms * self.resident))
 
     def per_block(self, total: float) -> float:
-        return total / max(self.counters.blocks, 1)
+        """A count over the observed blocks as that of an average block of the grid."""
+        return self.weight * total / max(self.counters.blocks, 1)
 
     def sm_us(self, cycles: float) -> float:
         """Microseconds for work that takes the observed blocks `cycles` of one SM's unit in total."""

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -186,7 +187,7 @@ class Machine:
     def sample(
         self, program: Program, memory: Mapping[int, Memory], *, seed: int, limits: Limits, blocks: int = 8
     ) -> Run:
-        """Observes `blocks` blocks of every launch, chosen by `seed`, the first and the last always among them.
+        """Observes `blocks` blocks of every launch, chosen by `seed`.
 
         The other blocks run where the cost extrapolated from the observed ones, over all launches, stays within
         `limits.warp_instructions`; else the launch is not complete.
@@ -369,23 +370,32 @@ class _Attempt:
     # -- launches --
 
     def _launch(self, launch: Launch) -> None:
+        before = self.library.cg_steps(self.handle)
         with _Grid(self, launch) as grid:
             if grid.run(None, launch.blocks, watched=self.checked) == _FAULTED:
                 self.faults.append(grid.fault())
                 return
-            self._note(launch, grid.counters() if self.checked else None, complete=True)
+            self._note(launch, before, grid.counters() if self.checked else None, complete=True)
             site = self.library.cg_uninitialised(self.handle)
             if site and self.suspicion is None:
                 self.suspicion = grid.explainer.uninitialised(site - 1)
 
     def _note(
-        self, launch: Launch, counters: Counters | None, *, complete: bool, sampled: tuple[int, ...] = ()
+        self,
+        launch: Launch,
+        before: int,
+        counters: Counters | None,
+        *,
+        complete: bool,
+        sampled: tuple[int, ...] = (),
     ) -> None:
+        """Notes how a launch went; `before` are the warp instructions that the program had executed until then."""
         self.launches.append(
             LaunchRun(
                 kernel=launch.kernel,
                 blocks=launch.blocks,
                 complete=complete,
+                instructions=self.library.cg_steps(self.handle) - before,
                 counters=counters,
                 sampled=sampled,
             )
@@ -410,7 +420,7 @@ class _Attempt:
                 self.faults.append(fault)
                 return
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
-            self._note(launch, grid.counters(), complete=complete and fault is None, sampled=chosen)
+            self._note(launch, before, grid.counters(), complete=complete and fault is None, sampled=chosen)
 
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int, pending: Sequence[Launch]) -> bool:
         """Whether the rest of this launch, and launches to come at the same cost per thread, fit the budget."""
@@ -503,16 +513,15 @@ class _Grid:
 
 
 def choose_blocks(launch: Launch, chooser: random.Random, blocks: int) -> tuple[int, ...]:
-    """Linear indices of the blocks to observe: corners of the grid first, then at random."""
+    """Linear indices of the blocks to observe: one at random from each of `blocks` equal parts of the grid.
+
+    Every block is as likely as any other, so that their average is that of the grid.
+    """
     total = launch.blocks
     if total <= blocks:
         return tuple(range(total))
-    x, y, _ = launch.grid
-    corners = (0, total - 1, x - 1, x * y - 1)
-    chosen = dict.fromkeys(corners[: max(1, blocks // 2)])
-    while len(chosen) < blocks:
-        chosen[chooser.randrange(total)] = None
-    return tuple(sorted(chosen))
+    bounds = [total * part // blocks for part in range(blocks + 1)]
+    return tuple(chooser.randrange(low, high) for low, high in pairwise(bounds))
 
 
 def check_launch(gpu: GPU, kernel: Kernel, launch: Launch) -> None:

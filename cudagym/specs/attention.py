@@ -37,9 +37,7 @@ def attention(
 ) -> KernelSpec:
     def scale(t: Tensors, s: Shape) -> Tensors:
         # A weight is off by the rounding errors of its logit, which |q| |k| / sqrt(dim) bounds.
-        logits = (
-            t["q"].norm(dim=2, keepdim=True) * t["k"].norm(dim=2).amax(dim=1).reshape(-1, 1, 1) / sqrt(s["dim"])
-        )
+        logits = t["q"].norm(dim=2, keepdim=True) * t["k"].norm(dim=2).amax(dim=1).reshape(-1, 1, 1) / sqrt(s["dim"])
         return {"out": (1 + logits) * (_weights(t, s, causal) @ t["v"].abs())}
 
     return KernelSpec(
@@ -82,8 +80,7 @@ SPECS = (
         True,
         "Causal attention: query i sees the keys 0..i only. For each head h and query i, with logits "
         "s[j] = scale * (sum over d of q[h][i][d] * k[h][j][d]) for j in 0..i "
-        "and weights p = softmax(s) over those j, out[h][i][d] = sum over j in 0..i of p[j] * v[h][j][d]. "
-        + LAYOUT,
+        "and weights p = softmax(s) over those j, out[h][i][d] = sum over j in 0..i of p[j] * v[h][j][d]. " + LAYOUT,
         "out[h] = softmax(causal_mask(q[h] @ transpose(k[h]) / sqrt(dim))) @ v[h]",
         lambda s: 2 * s["heads"] * s["seq"] * (s["seq"] + 1) * s["dim"],
     ),

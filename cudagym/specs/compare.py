@@ -91,9 +91,7 @@ def relative_bound(tolerance: Tolerance, dtype: DType, shape: Shape) -> float:
     return float(unit_roundoff * (tolerance.factor + tolerance.growth * sqrt(tolerance.length(shape))))
 
 
-def reference_at(
-    spec: KernelSpec, inputs: Tensors, shape: Shape, output: str, elements: torch.Tensor
-) -> torch.Tensor:
+def reference_at(spec: KernelSpec, inputs: Tensors, shape: Shape, output: str, elements: torch.Tensor) -> torch.Tensor:
     """The reference values (float64 or int64) of the output called `output` at the flat indices `elements`.
 
     `inputs` may be in their own dtypes: what is needed of them is widened after slicing.
@@ -166,9 +164,7 @@ def _evaluate_at(
     return result
 
 
-def _boxes(
-    along: list[torch.Tensor], members: torch.Tensor
-) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
+def _boxes(along: list[torch.Tensor], members: torch.Tensor) -> Iterator[tuple[tuple[torch.Tensor, ...], torch.Tensor]]:
     """Boxes that cover the points `along[...][members]`: an ascending index set per axis, and what is inside."""
     if not len(members):
         return

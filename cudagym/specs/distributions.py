@@ -21,9 +21,7 @@ Draw = Callable[[torch.Tensor, torch.Generator], Any]
 """Fills a one-dimensional float32 buffer in place."""
 
 
-def distribution(
-    name: str, draw: Draw, *, integers: tuple[int, int] = (-8, 8), hard: bool = False
-) -> Distribution:
+def distribution(name: str, draw: Draw, *, integers: tuple[int, int] = (-8, 8), hard: bool = False) -> Distribution:
     """A distribution of independent elements.
 
     Float arrays are drawn as float32 by `draw` and rounded to their dtype. Integer arrays are uniform in

@@ -138,9 +138,7 @@ SPECS = (
             tensor_inout("y", DType.F32, "n"),
             scalar("n"),
         ),
-        check_shapes=tuple(
-            {"alpha": alpha, **s} for alpha, s in zip((2.0, -0.75, 3.5) * 2, LENGTHS, strict=True)
-        ),
+        check_shapes=tuple({"alpha": alpha, **s} for alpha, s in zip((2.0, -0.75, 3.5) * 2, LENGTHS, strict=True)),
         timing_shape={"alpha": 0.75, "n": 17 * MIB},
         reference=_axpy,
         flops=lambda s: 2 * s["n"],

@@ -81,9 +81,7 @@ SPECS = (
         reference=lambda t, s: {"out": torch.nn.functional.silu(t["gate"]) * t["up"]},
         flops=lambda s: 9 * s["n"],
         independent=("n",),
-        tolerance=Tolerance(
-            factor=6, growth=0, scale=lambda t, s: {"out": 2**-14 * t["gate"].abs() * t["up"].abs()}
-        ),
+        tolerance=Tolerance(factor=6, growth=0, scale=lambda t, s: {"out": 2**-14 * t["gate"].abs() * t["up"].abs()}),
         distributions=(NORMAL, SATURATING),
     ),
 )

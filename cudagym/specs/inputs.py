@@ -44,8 +44,7 @@ def timing_shape_near(spec: KernelSpec, seed: int) -> Shape:
     least = LEAST_FOOTPRINT * spec.least_bytes(spec.timing_shape)
     for _ in range(64):
         shape = {
-            name: _near(int(value), random) if name in axes else value
-            for name, value in spec.timing_shape.items()
+            name: _near(int(value), random) if name in axes else value for name, value in spec.timing_shape.items()
         }
         if spec.least_bytes(shape) >= least:
             return shape

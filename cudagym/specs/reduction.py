@@ -82,9 +82,7 @@ SPECS = (
         check_shapes=ROWS,
         timing_shape={"rows": 13056, "cols": 4096},
         # A comparison with the maximum, because argmax promises no particular one of several.
-        reference=lambda t, s: {
-            "out": (t["x"] == t["x"].amax(dim=1, keepdim=True)).to(torch.uint8).argmax(dim=1)
-        },
+        reference=lambda t, s: {"out": (t["x"] == t["x"].amax(dim=1, keepdim=True)).to(torch.uint8).argmax(dim=1)},
         flops=lambda s: s["rows"] * s["cols"],
         independent=("rows",),
         distributions=(NORMAL, NEGATIVE, TIES, LAST_IS_LARGEST),

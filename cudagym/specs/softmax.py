@@ -63,8 +63,7 @@ def _log_softmax_scale(t: Tensors, s: Shape) -> Tensors:
 
 
 SOFTMAX = (
-    "Softmax of each row: y[r][c] = exp(x[r][c] - m) / sum over k of exp(x[r][k] - m), "
-    "with m = max over k of x[r][k]."
+    "Softmax of each row: y[r][c] = exp(x[r][c] - m) / sum over k of exp(x[r][k] - m), with m = max over k of x[r][k]."
 )
 SOFTMAX_FORMULA = "y[r][c] = exp(x[r][c] - max_k x[r][k]) / sum_k exp(x[r][k] - max_k x[r][k])"
 

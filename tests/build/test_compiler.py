@@ -28,9 +28,7 @@ def test_one_failure_does_not_stop_the_group(workshop: Any) -> None:
 
 
 def test_a_candidate_cannot_blame_the_machine(workshop: Any) -> None:
-    assert "candidate.cu:1:2: error: #error No space left on device" in str(
-        workshop.results["blames_the_machine"]
-    )
+    assert "candidate.cu:1:2: error: #error No space left on device" in str(workshop.results["blames_the_machine"])
 
 
 @pytest.mark.parametrize(

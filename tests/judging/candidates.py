@@ -14,9 +14,7 @@ CORRECT = RELU + SOLVE % LAUNCH
 def kernel(body: str, launch: str = LAUNCH, before: str = "") -> str:
     """A source whose kernel `relu` has this body, `i` being its element."""
     index = "int i = blockIdx.x * blockDim.x + threadIdx.x;"
-    return (
-        f"{before}__global__ void relu(const float* x, float* y, int n) {{ {index} {body} }}\n" + SOLVE % launch
-    )
+    return f"{before}__global__ void relu(const float* x, float* y, int n) {{ {index} {body} }}\n" + SOLVE % launch
 
 
 # name -> (source, status, what the message must say)
@@ -43,9 +41,7 @@ CANDIDATES: dict[str, tuple[str, str, str]] = {
     "syntax error": (CORRECT.replace("fmaxf(", "fmaxf(("), "build_failed", "candidate.cu"),
     "no solve": (RELU, "build_failed", "solve"),
     "wrong signature": (
-        CORRECT.replace(
-            "(const float* x, float* y, int n) { relu", "(float* y, int n) { const float* x = 0; relu"
-        ),
+        CORRECT.replace("(const float* x, float* y, int n) { relu", "(float* y, int n) { const float* x = 0; relu"),
         "build_failed",
         "solve",
     ),

@@ -50,6 +50,7 @@ SPILLED = relu(
     " if (i < n) y[i] = fmaxf(x[i], 0.0f) + 0.0f * a[i & 63];",
     "relu<<<(n + 255) / 256, 256>>>(x, y, n);",
 )
+HALF_EMPTY = SCALAR.replace("(n + 255) / 256", "(n + 127) / 128")
 ONE_BLOCK = relu(
     "for (int i = threadIdx.x; i < n; i += blockDim.x) y[i] = fmaxf(x[i], 0.0f);", "relu<<<1, 1024>>>(x, y, n);"
 )
@@ -63,7 +64,7 @@ def grader() -> Iterator[Grader]:
 
 @pytest.fixture(scope="module")
 def relus(grader: Grader) -> dict[str, float]:
-    names = ["SCALAR", "STRIDED", "VECTORISED", "SERIALISED", "SPILLED", "ONE_BLOCK"]
+    names = ["SCALAR", "STRIDED", "VECTORISED", "SERIALISED", "SPILLED", "ONE_BLOCK", "HALF_EMPTY"]
     verdicts = grader.grade_many([("relu_fp32", globals()[name]) for name in names])
     return {name: _time(verdict) for name, verdict in zip(names, verdicts, strict=True)}
 
@@ -80,6 +81,10 @@ def test_coalesced_parallel_code_beats(slow: str, relus: dict[str, float]) -> No
 
 def test_vectorised_is_not_slower_than_scalar(relus: dict[str, float]) -> None:
     assert relus["VECTORISED"] <= 1.02 * relus["SCALAR"]
+
+
+def test_blocks_that_do_nothing_do_not_make_it_faster(relus: dict[str, float]) -> None:
+    assert relus["HALF_EMPTY"] >= 0.99 * relus["SCALAR"]
 
 
 @pytest.mark.parametrize("card", ["h100", "a6000"])

@@ -71,9 +71,7 @@ ORACLES: dict[str, Callable[[Arrays, Mapping[str, Any]], Array]] = {
     "reduce_max_fp32": lambda i, s: np.array([max(row) for row in i["x"]]),
     "argmax_fp32": lambda i, s: np.array([row.tolist().index(max(row)) for row in i["x"]]),
     "softmax_fp32": lambda i, s: softmax(i["x"]),
-    "log_softmax_fp32": lambda i, s: np.stack(
-        [r - r.max() - math.log(np.exp(r - r.max()).sum()) for r in i["x"]]
-    ),
+    "log_softmax_fp32": lambda i, s: np.stack([r - r.max() - math.log(np.exp(r - r.max()).sum()) for r in i["x"]]),
     "layernorm_fp32": layernorm,
     "rmsnorm_bf16": rmsnorm,
     "transpose_fp32": lambda i, s: np.array([[row[c] for row in i["x"]] for c in range(s["cols"])]),

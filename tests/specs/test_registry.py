@@ -15,8 +15,7 @@ CONTRACT = {
     "gelu_fp32": "const float* x, float* y, int n",
     "reduce_sum_fp32": "const float* x, float* out, int n",
     "softmax_fp32": "const float* x, float* y, int rows, int cols",
-    "layernorm_fp32": "const float* x, const float* weight, const float* bias, float* y, "
-    "int rows, int cols, float eps",
+    "layernorm_fp32": "const float* x, const float* weight, const float* bias, float* y, int rows, int cols, float eps",
     "transpose_fp32": "const float* x, float* y, int rows, int cols",
     "matmul_fp32": "const float* A, const float* B, float* C, int M, int N, int K",
     "attention_fp32": "const float* q, const float* k, const float* v, float* out, int heads, int seq, int dim",
@@ -82,11 +81,7 @@ def test_order_families_and_splits() -> None:
 def test_held_out_splits_are_held_out() -> None:
     trained = specs.split("train")
     families = {s.family for s in trained}
-    assert (
-        {s.family for s in specs.split("unseen_family")}
-        == {"scan", "quantized_matmul"}
-        == set(FAMILIES) - families
-    )
+    assert {s.family for s in specs.split("unseen_family")} == {"scan", "quantized_matmul"} == set(FAMILIES) - families
     summaries = {s.formula for s in trained}
     assert all(s.formula in summaries for s in specs.split("unseen_shape"))
     assert not any(s.formula in summaries for s in specs.split("unseen_op"))

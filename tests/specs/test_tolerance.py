@@ -107,9 +107,7 @@ HONEST: dict[str, dict[str, Emulation]] = {
         "float": lambda i, s: hardswish(i["x"].float()).half(),
     },
     "bias_relu_fp32": {"plain": lambda i, s: (i["x"] + i["bias"]).relu()},
-    "dequantize_relu_u8": {
-        "fma": lambda i, s: (i["x"].float() * s["scale"] - s["scale"] * s["zero_point"]).relu()
-    },
+    "dequantize_relu_u8": {"fma": lambda i, s: (i["x"].float() * s["scale"] - s["scale"] * s["zero_point"]).relu()},
     "swiglu_bf16": {"rounded twice": lambda i, s: silu(i["gate"].float()).bfloat16() * i["up"]},
     "reduce_sum_fp32": {
         "one thread": lambda i, s: one_thread(i["x"])[None],
