@@ -183,12 +183,12 @@ class Loop:
         )
         rows = [row for name in POLICIES for row in evaluations[name].rows]
         lines = [
-            report.to_text(report.scores_table(rows), width=160),
+            report.to_text(report.scores_table(rows), width=130),
             f"GRPO's mean reward less SFT's, same specs and samples: {_interval(gain)} over all splits,"
             f" {_interval(gain_trained)} on train",
         ]
         lines += [
-            f"{name}: {_percent(e.demonstrated)} of completions repeat a demonstration;"
+            f"{name}: {report.percent(e.demonstrated)} of completions repeat a demonstration;"
             f" {e.unique_correct} different correct sources; {e.ungraded} ungraded"
             for name, e in evaluations.items()
         ]
@@ -268,7 +268,3 @@ def _only_split(evaluations: dict[str, Evaluation], split: str) -> dict[str, Eva
 
 def _interval(estimate: Estimate) -> str:
     return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
-
-
-def _percent(estimate: Estimate) -> str:
-    return f"{estimate.mean:.0%} [{estimate.low:.0%}, {estimate.high:.0%}]"

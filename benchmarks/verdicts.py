@@ -69,10 +69,9 @@ def _table(rows: list[tuple[str, str, list[tuple[float, Verdict]]]]) -> Table:
 
 
 def _machine() -> str:
-    model = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").open() if line.startswith("model name")),
-        platform.machine(),
-    )
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.machine()
     return f"{len(os.sched_getaffinity(0))} cores of {model}"
 
 

@@ -102,20 +102,22 @@ def specs_table(specs: Sequence[KernelSpec]) -> RenderableType:
 
 
 def scores_table(rows: Sequence[ScoreRow]) -> RenderableType:
-    """Evaluations, one row per policy and split, with confidence intervals."""
+    """Evaluations, one row per policy and split, about 120 columns wide. Intervals stand beside all but the fast_p,
+    whose intervals are in the records."""
     thresholds = sorted({p for row in rows for p in row.fast})
-    table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("policy")
-    table.add_column("split")
-    headings = ["attempts", "compiled", "correct", "of peak", *(f"fast {p:g}" for p in thresholds), "reward"]
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for row in rows:
-        fast = [_percent(row.fast[p]) if p in row.fast else "" for p in thresholds]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("policy", no_wrap=True)
+    table.add_column("split", no_wrap=True)
+    fasts = [f"fast\n{p:g}" for p in thresholds]
+    for heading in ["tries", "compiled", "correct", "of peak", *fasts, "reward"]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        fast = [f"{row.fast[p].mean:.0%}" if p in row.fast else "" for p in thresholds]
         reward = f"{row.reward.mean:.3f} [{row.reward.low:.3f}, {row.reward.high:.3f}]"
-        shares = [_percent(share) for share in (row.compiled, row.correct, row.fraction)]
+        shares = [percent(share) for share in (row.compiled, row.correct, row.fraction)]
         cells = [row.policy, row.split, str(row.attempts), *shares, *fast, reward]
-        table.add_row(*(visible(cell) for cell in cells))
+        last_of_policy = following is not None and following.policy != row.policy
+        table.add_row(*(visible(cell) for cell in cells), end_section=last_of_policy)
     return table
 
 
@@ -142,7 +144,6 @@ def _of_peak(verdict: Verdict) -> str:
     return f"{verdict.fraction_of_peak:.1%}{bound}"
 
 
-def _percent(estimate: Estimate) -> str:
-    if estimate.low == estimate.high:
-        return f"{estimate.mean:.0%}"
-    return f"{estimate.mean:.0%} [{estimate.low:.0%}, {estimate.high:.0%}]"
+def percent(estimate: Estimate) -> str:
+    """`96% [87, 99]`: a share and its interval, in percent."""
+    return f"{estimate.mean:.0%} [{100 * estimate.low:.0f}, {100 * estimate.high:.0f}]"
