@@ -113,7 +113,7 @@ def scores_table(rows: Sequence[ScoreRow]) -> RenderableType:
         table.add_column(heading, justify="right", no_wrap=True)
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         fast = [f"{row.fast[p].mean:.0%}" if p in row.fast else "" for p in thresholds]
-        reward = f"{row.reward.mean:.3f} [{row.reward.low:.3f}, {row.reward.high:.3f}]"
+        reward = f"{row.reward.mean:.3f} [{row.reward.low:.2f}, {row.reward.high:.2f}]"
         shares = [percent(share) for share in (row.compiled, row.correct, row.fraction)]
         cells = [row.policy, row.split, str(row.attempts), *shares, *fast, reward]
         last_of_policy = following is not None and following.policy != row.policy

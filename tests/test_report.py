@@ -80,7 +80,7 @@ def test_scores_show_intervals_where_there_are_any() -> None:
     )
     text = to_text(scores_table([row]), width=140)
     assert "50% [31, 69]" in text
-    assert "0.500 [0.310, 0.690]" in text
+    assert "0.500 [0.31, 0.69]" in text
     assert "fast" in text
     assert "0.25" in text
     assert " 100% " in text
