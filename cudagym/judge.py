@@ -21,8 +21,8 @@ import torch
 
 from cudagym.build.builder import Build, Builder
 from cudagym.build.names import kernel_title
-from cudagym.build.program import Fill, Program
-from cudagym.device import Device, Fault, Run, Time
+from cudagym.build.program import Allocate, Program, Release
+from cudagym.device import Device, Fault, Limits, Run, Time
 from cudagym.errors import (
     BuildFailed,
     CandidateError,
@@ -40,6 +40,9 @@ from cudagym.workspace import Workspace
 STAGES = ("build", "record", "execute", "time", "compare")
 SAMPLED_BLOCKS, SAMPLED_BLOCKS_UNPROVEN = 8, 32
 """Blocks observed of each timed launch; more of a kernel that no checked shape launched."""
+AFFORDABLE, AFFORDABLE_WHOLE = 100_000_000, 300_000_000
+"""Warp instructions that a timed run may cost before it stops at the sample: a second or a few of one core. More
+where only a whole run can show that the result is right."""
 COVERAGE = 0.75
 """Sampled blocks must write at least this share of what an even split of the output would give them. Blocks at
 the edges write less; a kernel that skips part of its blocks is seen with the sample's odds."""
@@ -196,6 +199,7 @@ class _Examination:
             inputs = self._inputs(shape, distribution)
             workspace = Workspace(spec, shape, inputs)
         proven = {launch.kernel for launch in program.plan.launches} <= self.checked_kernels
+        affordable = AFFORDABLE if self._sample_shows_result(program) else AFFORDABLE_WHOLE
         with workspace:
             with self._stage("time"):
                 run, timed = self.device.time(
@@ -203,6 +207,7 @@ class _Examination:
                     workspace.buffers,
                     seed=self._derived_seed("sample", shape),
                     blocks=SAMPLED_BLOCKS if proven else SAMPLED_BLOCKS_UNPROVEN,
+                    limits=Limits(warp_instructions=affordable),
                 )
             if run.faults:
                 finding = self._faulted(run, shape)
@@ -222,7 +227,7 @@ class _Examination:
         for parameter in self.spec.outputs:
             if run.complete:
                 elements = self._windows(parameter, workspace.shape)
-            elif len(run.launches) > 1 or _fills(program) or not workspace.shows_writes(parameter):
+            elif not self._sample_shows_result(program):
                 return "its launches are too costly to run whole, and a sample of blocks does not show the result"
             else:
                 elements = (~workspace.untouched(parameter)).nonzero().flatten()
@@ -252,6 +257,12 @@ class _Examination:
                     message=f"element {first} of {parameter.name} was never written at {shape_text(workspace.shape)}.",
                 )
         return ""
+
+    def _sample_shows_result(self, program: Program) -> bool:
+        """Whether what a few blocks write can be found and is final: nothing but one launch stores anything, and
+        writes show in every output."""
+        stores = [step for step in program.plan.steps if not isinstance(step, Allocate | Release)]
+        return len(stores) == 1 and all(Workspace.shows_writes(parameter) for parameter in self.spec.outputs)
 
     def _windows(self, parameter: Parameter, shape: Shape) -> torch.Tensor:
         """Flat indices of the elements of a complete timed run to compare: the ends, secret stretches between."""
@@ -343,10 +354,6 @@ class _Examination:
 def _wide(tensors: Tensors) -> dict[str, torch.Tensor]:
     """What references work on: floats as float64, integers as int64."""
     return {name: t.to(torch.float64 if t.is_floating_point() else torch.int64) for name, t in tensors.items()}
-
-
-def _fills(program: Program) -> bool:
-    return any(isinstance(step, Fill) for step in program.plan.steps)
 
 
 def _number(value: float | int | str) -> str:

@@ -11,9 +11,6 @@ from cudagym.hardware import gpu as gpu_named
 from cudagym.simulator import clock
 from cudagym.simulator.executor import Executor, Request
 
-_AFFORDABLE = Limits(warp_instructions=100_000_000, wall_seconds=60.0)
-"""What a timed run may cost before it stops at a sample of blocks: a few seconds of one core."""
-
 
 class SimulatedGPU:
     """One simulated card with an executor process of its own. Calls from several threads queue up."""
@@ -64,7 +61,7 @@ class SimulatedGPU:
                 gpu=self._gpu.name,
                 program=_without_cubin(program),
                 buffers=tuple(buffers),
-                limits=limits or _AFFORDABLE,
+                limits=limits or Limits(),
                 sample=blocks,
                 seed=seed,
             )

@@ -189,7 +189,7 @@ class Machine:
     ) -> Run:
         """Observes `blocks` blocks of every launch, chosen by `seed`.
 
-        The other blocks run where the cost extrapolated from the observed ones, over all launches, stays within
+        The other blocks run where their cost, extrapolated from the observed ones, fits what is left of
         `limits.warp_instructions`; else the launch is not complete.
         """
         started = time.monotonic()
@@ -293,11 +293,9 @@ class _Attempt:
 
     def run_sampled(self, chooser: random.Random, blocks: int) -> None:
         """Every step; of launches a sample, and the rest where affordable."""
-        pending = [step for step in self.program.plan.steps if isinstance(step, Launch)]
         for step in self.program.plan.steps:
             if isinstance(step, Launch):
-                pending.pop(0)
-                self._launch_sampled(step, chooser, blocks, pending)
+                self._launch_sampled(step, chooser, blocks)
             else:
                 self._host_step(step)
             if self.faults:
@@ -401,7 +399,7 @@ class _Attempt:
             )
         )
 
-    def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int, pending: Sequence[Launch]) -> None:
+    def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int) -> None:
         chosen = choose_blocks(launch, chooser, blocks)
         ids = np.array(chosen, np.uint32)
         rest = launch.blocks - len(chosen)
@@ -411,7 +409,7 @@ class _Attempt:
             fault = grid.fault() if outcome == _FAULTED else None
             cost = self.library.cg_steps(self.handle) - before
             complete = rest == 0
-            if outcome == _STUCK or (outcome == _DONE and rest and self._affordable(launch, chosen, cost, pending)):
+            if outcome == _STUCK or (outcome == _DONE and rest and self._affordable(launch, chosen, cost)):
                 complete = grid.run(None, launch.blocks, skip=ids, watched=False) == _DONE
                 fault = None if complete else grid.fault()
                 if fault and outcome == _DONE and fault.kind == "timed_out":
@@ -422,12 +420,10 @@ class _Attempt:
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
             self._note(launch, before, grid.counters(), complete=complete and fault is None, sampled=chosen)
 
-    def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int, pending: Sequence[Launch]) -> bool:
-        """Whether the rest of this launch, and launches to come at the same cost per thread, fit the budget."""
-        per_thread = cost / (len(chosen) * launch.threads)
-        threads = (launch.blocks - len(chosen)) * launch.threads + sum(p.blocks * p.threads for p in pending)
-        spent = self.library.cg_steps(self.handle)
-        return bool(spent + per_thread * threads <= self.limits.warp_instructions)
+    def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int) -> bool:
+        """Whether the rest of this launch, at the cost of the chosen blocks, fits what is left of the budget."""
+        rest = cost / len(chosen) * (launch.blocks - len(chosen))
+        return bool(self.library.cg_steps(self.handle) + rest <= self.limits.warp_instructions)
 
 
 class _Grid:
