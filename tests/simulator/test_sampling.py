@@ -119,14 +119,17 @@ def test_sample_leaves_the_costly_incomplete(code: Code) -> None:
     assert written == {block for part in run.launches for block in part.sampled}
 
 
-def test_sample_counts_launches_to_come(code: Code) -> None:
+def test_launches_share_one_budget(code: Code) -> None:
     x, y = np.arange(6400, dtype=np.int32), np.zeros(6400, np.int32)
     launch = code.launch("costly", 100, 64, address_of(0), address_of(1), 100)
     once = sample(code, [launch], x, y, warp_instructions=120_000)
     assert once.complete
     many = sample(code, [launch] * 5, x, y, warp_instructions=120_000)
     assert not many.faults
-    assert not many.launches[0].complete
+    complete = [part.complete for part in many.launches]
+    assert complete == sorted(complete, reverse=True)
+    assert complete[0]
+    assert not complete[-1]
 
 
 def test_sampled_blocks_that_wait_for_others_run_with_them(code: Code) -> None:
