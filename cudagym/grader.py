@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from cudagym import specs
 from cudagym.build.builder import Build, Builder
 from cudagym.build.cache import Store, cache_dir, key_of
+from cudagym.build.compiler import unfit
 from cudagym.errors import BuildFailed, InfrastructureError, UsageError
 from cudagym.hardware import GPUS
 from cudagym.judge import Judge
@@ -144,7 +145,9 @@ class Grader:
             self._judges.put(judge)
 
     def _key(self, spec: KernelSpec, source: str, seed: int) -> str:
-        parts = (_grader_fingerprint(), self.device, specs.spec_hash(spec), str(seed), without_comments(source))
+        # A comment can make a text unfit for the compiler, and then it is not the same as without.
+        text = source if unfit(source, spec.signature) else without_comments(source)
+        parts = (_grader_fingerprint(), self.device, specs.spec_hash(spec), str(seed), text)
         return key_of(hashlib.sha256(self._secret).hexdigest(), *parts)
 
     def _known(self, key: str) -> Verdict | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(
-    r"""(?P<literal>R"(?P<tag>[^()\\\s]{0,16})\((?s:.*?)\)(?P=tag)"|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
-    r"""|(?P<line>//(?:\\\n|[^\n])*)|(?P<block>/\*(?s:.*?)(?:\*/|\Z))"""
+    r"""(?P<literal>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?P<line>//[^\n]*)|(?P<block>/\*(?s:.*?)\*/)"""
 )
+_SUBTLE = re.compile(r"""\\\s*\n|R"|\w'\w""")
+"""Spliced lines, raw strings and digit separators: where a comment begins takes a compiler to say."""
 
 
 def without_comments(source: str) -> str:
-    """The source with comments blanked and trailing space removed.
+    """The source with comments blanked and trailing space removed; as it is where that might change its meaning.
 
     Line numbers stay, so verdicts, which name lines, are the same for all sources that this maps to one text.
     """
+    if _SUBTLE.search(source):
+        return source
 
     def blank(match: re.Match[str]) -> str:
         if match["literal"] is not None:

@@ -70,7 +70,7 @@ def compile_units(
         keys.append(key)
         if key in results or key in missing:
             continue
-        if refusal := _unfit(unit):
+        if refusal := unfit(unit.source, unit.prototype):
             results[key] = BuildFailed(refusal)
         elif files := store.get(key):
             results[key] = _from_files(files)
@@ -111,19 +111,19 @@ def _flags(arch: str) -> list[str]:
     )
 
 
-def _unfit(unit: Unit) -> str | None:
+def unfit(source: str, prototype: str) -> str | None:
     """Why this text is not worth a compiler run, in a sentence; None when it may be compiled."""
-    asked = f'Send one CUDA C++ source file that defines extern "C" {unit.prototype}.'
-    if not unit.source.strip():
+    asked = f'Send one CUDA C++ source file that defines extern "C" {prototype}.'
+    if not source.strip():
         return f"The source is empty. {asked}"
     try:
-        size = len(unit.source.encode())
+        size = len(source.encode())
     except UnicodeEncodeError as error:
         return f"The source is not valid Unicode text (a lone surrogate at character {error.start}). {asked}"
     if size > MAX_SOURCE_BYTES:
         return f"The source has {size} bytes; at most {MAX_SOURCE_BYTES} are accepted. {asked}"
-    if odd := re.search(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", unit.source):
-        line = unit.source.count("\n", 0, odd.start()) + 1
+    if odd := re.search(r"[\x00-\x08\x0e-\x1f\x7f\ufffd]", source):
+        line = source.count("\n", 0, odd.start()) + 1
         return f"The source is not plain text: line {line} has the character {odd[0]!a}. {asked}"
     return None
 

@@ -56,7 +56,8 @@ BLOCK_LIMITS = (1024, 1024, 64)
 _READ_ONLY, _RELEASED, _TRACKED = 1, 2, 4
 _POISON = 0xFF
 """Fills memory that has no content yet: as a float it is NaN, so that depending on it shows."""
-_OTHER_POISON = 0x3C
+_OTHER_POISONS = (0x3C, 0x00)
+"""To see whether results depend on the filler: an ordinary small number, and what fresh memory often holds."""
 _POISON_LIMIT = 256 << 20
 _DONE, _FAULTED, _STUCK = 0, 1, 2
 _KERNELS_KEPT = 256
@@ -174,15 +175,16 @@ class Machine:
         suspicion: Fault,
     ) -> tuple[Fault, ...]:
         """Runs again with other content in uninitialised memory. Other results prove that they depend on it."""
-        copies = {slot: m if m.read_only else m._replace(bytes=before[slot].copy()) for slot, m in memory.items()}
-        again = _Attempt(self, program, copies, limits, False, _OTHER_POISON)
-        again.run_all()
-        if any(fault.kind == "timed_out" for fault in again.faults):
-            return ()  # the second run proves nothing
-        same = not again.faults and all(
-            np.array_equal(m.bytes, copies[slot].bytes) for slot, m in memory.items() if not m.read_only
-        )
-        return () if same else (suspicion,)
+        for poison in _OTHER_POISONS:
+            copies = {slot: m if m.read_only else m._replace(bytes=before[slot].copy()) for slot, m in memory.items()}
+            again = _Attempt(self, program, copies, limits, False, poison)
+            again.run_all()
+            if any(fault.kind == "timed_out" for fault in again.faults):
+                continue
+            same = all(np.array_equal(m.bytes, copies[slot].bytes) for slot, m in memory.items() if not m.read_only)
+            if again.faults or not same:
+                return (suspicion,)
+        return ()
 
     def sample(
         self, program: Program, memory: Mapping[int, Memory], *, seed: int, limits: Limits, blocks: int = 8
