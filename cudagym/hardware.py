@@ -55,7 +55,6 @@ class GPU(Record):
     fp16_per_sm: int
     """Plain (not tensor) half-precision lanes, counting both halves of an f16x2."""
     special_per_sm: int = 16
-    load_store_per_sm: int = 32
     peak_tflops: dict[MathMode, float]
     """Dense peak of every pipe, in 1e12 operations per second; a fused multiply-add counts as two."""
     sources: str
@@ -124,7 +123,7 @@ _GA102: dict[str, Any] = dict(  # noqa: C408
     fp32_per_sm=128,
     fp64_per_sm=2,
     integer_per_sm=64,
-    fp16_per_sm=256,
+    fp16_per_sm=128,
 )
 
 GPUS: dict[str, GPU] = {
@@ -211,7 +210,7 @@ GPUS: dict[str, GPU] = {
                 "bf16": 71.2,
                 "int8": 284.7,
             },
-            sources="[X] table 2 (35.6 TFLOP/s fp32); [P]. L2: 12 slices x 128 bytes",
+            sources="[X] table 2, fp16 with fp16 accumulation; [P]. L2: 12 slices x 128 bytes",
             **_GA102,
         ),
         GPU(
@@ -232,7 +231,7 @@ GPUS: dict[str, GPU] = {
             fp32_per_sm=128,
             fp64_per_sm=2,
             integer_per_sm=64,
-            fp16_per_sm=256,
+            fp16_per_sm=128,
             peak_tflops={
                 "fp64": 1.29,
                 "fp32": 82.6,
@@ -241,7 +240,7 @@ GPUS: dict[str, GPU] = {
                 "bf16": 165.2,
                 "int8": 660.6,
             },
-            sources="[D] appendix A (82.6 TFLOP/s fp32); [P]. L2: 24 slices x 128 bytes",
+            sources="[D] appendix A, fp16 with fp16 accumulation; [P]. L2: 24 slices x 128 bytes",
         ),
         GPU(
             name="t4",
@@ -262,7 +261,6 @@ GPUS: dict[str, GPU] = {
             fp64_per_sm=2,
             integer_per_sm=64,
             fp16_per_sm=128,
-            load_store_per_sm=16,
             peak_tflops={"fp64": 0.25, "fp32": 8.1, "fp16": 65.1, "int8": 130.3},
             sources="[T] appendix B (8.1 TFLOP/s fp32, 65 fp16 tensor); [P]. L2: 16 slices x 64 bytes",
         ),

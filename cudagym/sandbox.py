@@ -155,14 +155,15 @@ def describe() -> dict[str, bool]:
     """
     with private_folder() as folder:
         limits = BoxLimits(wall_seconds=10, cpu_seconds=1, open_files=64)
-        status = run_boxed(["/bin/cat", "/proc/self/status"], cwd=folder, limits=limits).output
+        files = [f"/proc/self/{name}" for name in ("stat", "status", "limits", "environ")]
+        seen = run_boxed(["/bin/cat", *files], cwd=folder, limits=limits).output
+    process, _, rest = seen.partition(b" ")
     return {
-        "own_process_group": True,
-        "empty_environment": True,
-        "resource_limits": True,
-        "killed_with_parent": True,
-        "no_new_privileges": b"NoNewPrivs:\t1" in status,
-        "recorder_system_call_filter": b"Seccomp:" in status,
+        "own_process_group": rest.split()[3:4] == [process],
+        "private_environment": f"HOME={folder}\0".encode() in seen,
+        "resource_limits": re.search(rb"Max cpu time +1 ", seen) is not None,
+        "no_new_privileges": b"NoNewPrivs:\t1" in seen,
+        "system_call_filters": b"Seccomp_filters:" in seen,
         "file_access_rules": False,
         "network_rules": False,
     }

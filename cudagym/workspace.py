@@ -56,10 +56,6 @@ class Workspace:
         )
         return flat.view(parameter.extents(self.shape))
 
-    def outputs(self) -> dict[str, torch.Tensor]:
-        """Every `out` and `inout` array as the candidate left it."""
-        return {parameter.name: self.tensor(parameter) for parameter in self.spec.outputs}
-
     def untouched(self, parameter: Parameter) -> torch.Tensor:
         """Per element (bool, flat), whether an array still holds its poison. False where writes do not show."""
         flat = self.tensor(parameter).flatten()

@@ -5,7 +5,7 @@ it: issue slots and pipes of an SM, its load/store unit, the L2, DRAM, the laten
 and serialised atomics. They overlap, though not perfectly: the launch's time is their `OVERLAP`-norm, a little
 above the slowest. The program's time is the sum over its steps. Nothing here looks at names or source text.
 
-Constants are close to what micro-benchmark studies publish:
+Constants are round figures between what micro-benchmark studies measure on several architectures:
 
 [J] Jia, Maggioni, Staiger, Scarpazza: "Dissecting the NVIDIA Volta GPU Architecture via Microbenchmarking", 2018
 [L] Luo, Fan, Li, Du, Wang, Chu: "Benchmarking and Dissecting the Nvidia Hopper GPU Architecture", 2024
@@ -236,8 +236,7 @@ class _LaunchModel:
             Limiter(
                 name="DRAM bandwidth",
                 time_us=dram_us,
-                advice=f"{dram_bytes / 1e6:.1f} MB come from or go to DRAM: read each input once, keep"
-                " intermediates in registers or shared memory",
+                advice=self._dram_advice(dram_bytes),
             ),
             Limiter(
                 name="atomics",
@@ -245,6 +244,12 @@ class _LaunchModel:
                 advice="lanes wait for each other to update the same word: combine within a warp or block first",
             ),
         ]
+
+    def _dram_advice(self, dram_bytes: float) -> str:
+        moved = f"{dram_bytes / 1e6:.1f} MB come from or go to DRAM"
+        if dram_bytes <= 1.1 * self.footprint.total:
+            return f"{moved}, each array about once: only moving fewer bytes would be faster"
+        return f"{moved}, more than the arrays hold: read each input once, keep intermediates on the chip"
 
     def _access_advice(self) -> str:
         """What the access pattern shows, worst finding first."""
@@ -267,7 +272,9 @@ class _LaunchModel:
             )
         if shared > accesses:
             return "shared memory is read often: keep a tile of several outputs per thread in registers"
-        return "loads repeat: stage tiles in shared memory, or load four elements at a time"
+        if c.global_load_sectors > 1.5 * c.unique_load_sectors:
+            return "a block loads the same data repeatedly: stage tiles of it in shared memory"
+        return "accesses are coalesced and nothing is loaded twice: load four elements at a time"
 
     def _latency(self) -> Limiter:
         """The slowest warp's own chain of instructions, once per wave of resident blocks."""

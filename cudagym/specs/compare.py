@@ -131,7 +131,7 @@ def _scale(
         return finite.square().mean().sqrt().reshape(1) if finite.numel() else want.new_zeros(1)
     if elements is not None:
         return _evaluate_at(spec, spec.tolerance.scale, inputs, shape, parameter, elements)
-    scale = spec.tolerance.scale(_widened(inputs), shape)[parameter.name]
+    scale = spec.tolerance.scale(widened(inputs), shape)[parameter.name]
     return scale.reshape(1) if scale.numel() == 1 else scale.expand(parameter.extents(shape)).reshape(-1)
 
 
@@ -147,7 +147,7 @@ def _evaluate_at(
     coordinates = torch.unravel_index(elements, parameter.extents(shape))
     axes = [axis for axis in spec.independent if axis in parameter.axes]
     if not axes:
-        whole = evaluate(_widened(inputs), shape)[parameter.name].expand(parameter.extents(shape))
+        whole = evaluate(widened(inputs), shape)[parameter.name].expand(parameter.extents(shape))
         return whole[coordinates]
     along = [coordinates[parameter.axes.index(axis)] for axis in axes]
     result = torch.empty(len(elements), dtype=torch.float64 if parameter.dtype.is_float else torch.int64)
@@ -155,7 +155,7 @@ def _evaluate_at(
         for indices, inside in _cut(spec, shape, dict(zip(axes, box, strict=True)), along[0], members):
             smaller = {**shape, **{axis: len(index) for axis, index in indices.items()}}
             sliced = {p.name: _sliced(inputs[p.name], p, indices) for p in spec.inputs}
-            values = evaluate(_widened(sliced), smaller)[parameter.name].expand(parameter.extents(smaller))
+            values = evaluate(widened(sliced), smaller)[parameter.name].expand(parameter.extents(smaller))
             place = tuple(
                 torch.searchsorted(indices[axis], c[inside]) if axis in indices else c[inside]
                 for axis, c in zip(parameter.axes, coordinates, strict=True)
@@ -230,7 +230,7 @@ def _sliced(tensor: torch.Tensor, parameter: Parameter, indices: dict[str, torch
     return tensor
 
 
-def _widened(tensors: Tensors) -> dict[str, torch.Tensor]:
+def widened(tensors: Tensors) -> dict[str, torch.Tensor]:
     """What references work on: floats as float64, integers as int64."""
     return {name: t.to(torch.float64 if t.is_floating_point() else torch.int64) for name, t in tensors.items()}
 

@@ -140,4 +140,4 @@ def test_private_folders_are_private_and_go() -> None:
 def test_the_doctor_hears_what_the_box_does() -> None:
     found = describe()
     assert found["no_new_privileges"]
-    assert found["recorder_system_call_filter"]
+    assert found["system_call_filters"]
