@@ -78,6 +78,14 @@ CANDIDATES: dict[str, tuple[str, str, str]] = {
         "faulted",
         "barrier",
     ),
+    "race": (
+        kernel(
+            "__shared__ float s[256]; s[threadIdx.x] = i < n ? x[i] : 0.0f;"
+            " if (i < n) y[i] = fmaxf(s[255 - (255 - threadIdx.x)], 0.0f) + 0.0f * s[threadIdx.x ^ 32];"
+        ),
+        "faulted",
+        "race",
+    ),
     "device trap": (kernel("if (i == 3) __trap();"), "faulted", "trap"),
     "endless kernel": (
         kernel("for (unsigned k = 0; k < 8 || x[k % n] == x[k % n]; ++k) y[k % n] = fmaxf(x[k % n], 0.0f);"),

@@ -1,0 +1,63 @@
+"""The judge on specs of a user's own, right ones and broken ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from cudagym import Grader, KernelSpec
+from cudagym.errors import UsageError
+from cudagym.specs.distributions import NORMAL, WIDE
+from cudagym.specs.spec import DType, scalar, tensor_in, tensor_out
+
+
+def spec(**changes: Any) -> KernelSpec:
+    """`y[r] = 0`, whatever the rows of x hold: what no kernel needs to read."""
+    fields: dict[str, Any] = {
+        "name": "nothing",
+        "family": "reduction",
+        "split": "train",
+        "summary": "y[r] = 0",
+        "parameters": (
+            tensor_in("x", DType.F32, "rows", "cols"),
+            tensor_out("y", DType.F32, "rows"),
+            scalar("rows"),
+            scalar("cols"),
+        ),
+        "check_shapes": ({"rows": 1, "cols": 1}, {"rows": 37, "cols": 5}, {"rows": 300, "cols": 8}),
+        "timing_shape": {"rows": 8192, "cols": 8192},
+        "reference": lambda t, s: {"y": torch.zeros(s["rows"], dtype=torch.float64)},
+        "flops": lambda s: 0.0,
+        "independent": ("rows",),
+        "distributions": (NORMAL, WIDE),
+    }
+    return KernelSpec(**{**fields, **changes})
+
+
+LAZY = """
+__global__ void zero(float* y, int rows) {
+    int r = blockIdx.x * blockDim.x + threadIdx.x;
+    if (r < rows) y[r] = 0.0f;
+}
+extern "C" void solve(const float* x, float* y, int rows, int cols) {
+    zero<<<(rows + 255) / 256, 256>>>(y, rows);
+}
+"""
+
+
+def test_faster_than_physics_is_suspect() -> None:
+    with Grader("sim:h100", cached=False, workers=1) as grader:
+        verdict = grader.grade(spec(), LAZY)
+    assert (verdict.status, verdict.owner) == ("suspect", "grader"), verdict.message
+    assert "faster than" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [(lambda t, s: {"y": 1 / 0}, "ZeroDivisionError"), (lambda t, s: {"z": t["x"]}, "does not give y")],
+)
+def test_a_broken_reference_is_the_specs_fault(reference: Any, said: str) -> None:
+    with Grader("sim:h100", cached=False, workers=1) as grader, pytest.raises(UsageError, match=said):
+        grader.grade(spec(reference=reference), LAZY)
