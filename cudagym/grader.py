@@ -66,6 +66,7 @@ class Grader:
         self._secret = run_secret()
         self._store = Store("verdicts", max_bytes=256 << 20) if cached else None
         self._workers = workers or len(os.sched_getaffinity(0))
+        self._closed = False
         self._judges: SimpleQueue[Judge] = SimpleQueue()
         self._all_judges: list[Judge] = []
         for _ in range(self._workers):
@@ -86,10 +87,12 @@ class Grader:
     ) -> list[Verdict]:
         """One verdict per (spec, source), in order. Sources that differ only in comments are examined once.
 
-        Raises UsageError for an unknown spec, InfrastructureError when this machine cannot grade at all; whatever
-        a source does ends in its verdict.
+        Raises UsageError for an unknown spec, what is no source text, and a closed grader; InfrastructureError when
+        this machine cannot grade at all. Whatever a source does ends in its verdict.
         """
-        wanted = [(specs.get(spec) if isinstance(spec, str) else spec, source) for spec, source in items]
+        if self._closed:
+            raise UsageError("this grader is closed; make another one")
+        wanted = [(_spec(spec), _text(source)) for spec, source in items]
         keys = [self._key(spec, source, seed) for spec, source in wanted]
         done: dict[str, Verdict] = {}
         todo: dict[str, tuple[KernelSpec, str]] = {}
@@ -110,6 +113,7 @@ class Grader:
 
     def close(self) -> None:
         """End the devices' processes. Idempotent."""
+        self._closed = True
         for judge in self._all_judges:
             judge.close()
 
@@ -164,6 +168,20 @@ class Grader:
         """Keep what the candidate earned; an error of ours or of the machine may be gone next time."""
         if self._store and verdict.is_valid and verdict.status != "suspect":
             self._store.put(key, {"verdict.json": verdict.model_dump_json().encode()})
+
+
+def _spec(given: KernelSpec | str) -> KernelSpec:
+    if isinstance(given, KernelSpec):
+        return given
+    if isinstance(given, str):
+        return specs.get(given)
+    raise UsageError(f"a spec is a KernelSpec or the name of one, not {type(given).__name__}")
+
+
+def _text(source: str) -> str:
+    if isinstance(source, str):
+        return source
+    raise UsageError(f"a source is text, not {type(source).__name__}")
 
 
 def _for_source(verdict: Verdict, source: str) -> Verdict:

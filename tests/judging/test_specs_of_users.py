@@ -54,6 +54,20 @@ def test_faster_than_physics_is_suspect() -> None:
     assert "faster than" in verdict.message
 
 
+def test_misuse_is_told_in_a_sentence() -> None:
+    grader = Grader("sim:h100", workers=1)
+    for spec_, source, said in (
+        (123, LAZY, "a spec is"),
+        (spec(), b"bytes", "a source is"),
+        ("no_such", LAZY, "no_such"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            grader.grade(spec_, source)  # type: ignore[arg-type]
+    grader.close()
+    with pytest.raises(UsageError, match="closed"):
+        grader.grade(spec(), LAZY)
+
+
 @pytest.mark.parametrize(
     ("reference", "said"),
     [(lambda t, s: {"y": 1 / 0}, "ZeroDivisionError"), (lambda t, s: {"z": t["x"]}, "does not give y")],
