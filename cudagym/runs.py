@@ -37,7 +37,6 @@ PACKAGES = (
     "datasets",
     "tokenizers",
     "wandb",
-    "anthropic",
 )
 """The distributions whose versions can change a verdict, a reward or a trained weight."""
 
@@ -112,16 +111,6 @@ class RunFolder:
         folder._keep("seeds", folder.seeds, json.dumps(dict(seeds or {}), indent=2) + "\n")
         write_json(folder.versions, versions())
         return folder
-
-    @classmethod
-    def latest(cls, root: Path) -> RunFolder | None:
-        """The run below `root` whose rollouts, or else configuration, changed last; None when there is none."""
-        runs = [cls(config.parent) for config in root.glob("*/config.yaml")]
-        return max(runs, key=lambda run: (run._changed, run.name), default=None)
-
-    @property
-    def _changed(self) -> int:
-        return max(path.stat().st_mtime_ns for path in (self.config, self.rollouts) if path.exists())
 
     def _keep(self, what: str, path: Path, text: str) -> None:
         """Write `text` to a new file; refuse when the file exists and says something else."""
