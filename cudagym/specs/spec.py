@@ -129,14 +129,15 @@ class Tolerance(Record):
     """How far an output element may lie from its float64 reference.
 
     `|got - want| <= bound` with
-    `bound = unit_roundoff(dtype) * (factor + growth * sqrt(length(shape))) * (|want| + scale)`,
+    `bound = unit_roundoff(dtype) * (factor + growth * sqrt(length(shape))) * (|want| + scale)`.
+
     Rounding errors of a sum of `length` terms grow like sqrt(length) on average (Higham, "Accuracy and
     Stability of Numerical Algorithms", section 4.2). `scale` is the root mean square of `want`, unless a
     function is given: like `reference` it maps inputs to outputs, and says per element (or broadcastable)
     what rounding errors are proportional to, for results that may be much smaller than what they are made of.
     What a float loses to underflow is allowed on top. With `factor` and `growth` zero, and for integers, outputs
-    must be exact. `compute` names the precision an honest candidate may compute in
-    when that is coarser than the output's own dtype.
+    must be exact. `compute` names the precision an honest candidate may compute in when that is coarser than the
+    output's own dtype.
     """
 
     factor: float = 8.0
