@@ -22,7 +22,7 @@ from cudagym.specs.spec import KernelSpec
 _ALGORITHM = re.compile(r"//\s*algorithm:\s*(\S+)")
 
 
-class Demonstration(Record):
+class Verified(Record):
     """A correct source for a train spec, and how fast it is."""
 
     spec: str
@@ -33,17 +33,17 @@ class Demonstration(Record):
     """Of peak, on the device that judged it."""
 
 
-def verified(rollouts: Iterable[Rollout]) -> list[Demonstration]:
+def verified(rollouts: Iterable[Rollout]) -> list[Verified]:
     """The correct sources among the rollouts, in order, without those that differ only in comments.
 
     Raises UsageError naming the spec when a rollout is for one outside split train.
     """
-    found: dict[tuple[str, str], Demonstration] = {}
+    found: dict[tuple[str, str], Verified] = {}
     for rollout in rollouts:
         check_trainable(rollout.spec, rollout.split)
         if rollout.verdict.status == "correct":
             match = _ALGORITHM.search(rollout.source)
-            demonstration = Demonstration(
+            demonstration = Verified(
                 spec=rollout.spec,
                 algorithm=match[1] if match else "",
                 source=rollout.source,
@@ -64,9 +64,9 @@ def check_trainable(spec: str, split: str) -> None:
             )
 
 
-def fastest(demonstrations: Iterable[Demonstration], count: int) -> list[Demonstration]:
+def fastest(demonstrations: Iterable[Verified], count: int) -> list[Verified]:
     """For every spec its `count` fastest demonstrations, fastest first."""
-    by_spec: dict[str, list[Demonstration]] = {}
+    by_spec: dict[str, list[Verified]] = {}
     for demonstration in demonstrations:
         by_spec.setdefault(demonstration.spec, []).append(demonstration)
     return [
@@ -76,9 +76,7 @@ def fastest(demonstrations: Iterable[Demonstration], count: int) -> list[Demonst
     ]
 
 
-def rows(
-    demonstrations: Iterable[Demonstration], gpu: GPU, *, variations: int = 0, seed: int = 0
-) -> list[dict[str, str]]:
+def rows(demonstrations: Iterable[Verified], gpu: GPU, *, variations: int = 0, seed: int = 0) -> list[dict[str, str]]:
     """Rows `prompt`, `completion`, `spec` for `cudagym.agents.sft`: one per demonstration with its spec's prompt,
     and `variations` more in which that prompt has another name or other sizes.
 

@@ -6,7 +6,7 @@ three of the environment, which share one grading of each batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from cudagym.agents.policy import quiet
 from cudagym.agents.stage import Stage, adapter, digest, settings, weights_digest
 from cudagym.config import StageConfig
 from cudagym.errors import UsageError
+from cudagym.rewards.trl import RewardFunction
 
 Row = Mapping[str, str]
 """`prompt`, and `spec`, the name of what it asks for."""
-RewardFunction = Callable[..., list[float | None]]
 
 
 def refine(

@@ -26,7 +26,7 @@ from rich.progress import (
 from cudagym import report, specs
 from cudagym.agents import demonstrations, grpo, policy, sft
 from cudagym.agents.collect import collect
-from cudagym.agents.demonstrations import Demonstration
+from cudagym.agents.demonstrations import Verified
 from cudagym.agents.evaluate import Evaluation, compare, evaluate
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.stage import weights_digest
@@ -59,7 +59,7 @@ class Loop:
         self.weights = Weights(**config.rewards)
 
     @cached_property
-    def verified(self) -> list[Demonstration]:
+    def verified(self) -> list[Verified]:
         """The teacher's verified demonstrations for the train specs, graded and logged as rollouts."""
         kernels = specs.select(self.config.collect.specs)
         for kernel in kernels:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cudagym.specs.spec import KernelSpec
 
 DONE, BAD_ARGUMENTS, GRADER_FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
-MAX_SOURCE_BYTES = 16 << 20
+MAX_INPUT_BYTES = 16 << 20
 
 app = tyro.extras.SubcommandApp()
 
@@ -247,18 +247,18 @@ def _trained(run: RunOptions, checkpoint: Path) -> int:
 def read_source(path: Path) -> str:
     """The text of a source file; bytes that are no UTF-8 become U+FFFD. `-` is standard input.
 
-    Raises UsageError when it cannot be read, or is larger than MAX_SOURCE_BYTES.
+    Raises UsageError when it cannot be read, or is larger than MAX_INPUT_BYTES.
     """
     try:
         if str(path) == "-":
-            data = sys.stdin.buffer.read(MAX_SOURCE_BYTES + 1)
+            data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
         else:
             with path.open("rb") as stream:
-                data = stream.read(MAX_SOURCE_BYTES + 1)
+                data = stream.read(MAX_INPUT_BYTES + 1)
     except OSError as error:
         raise UsageError(f"cannot read the source file {path}: {error.strerror}") from None
-    if len(data) > MAX_SOURCE_BYTES:
-        raise UsageError(f"{path} is larger than {MAX_SOURCE_BYTES >> 20} MiB, which no CUDA source needs")
+    if len(data) > MAX_INPUT_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_INPUT_BYTES >> 20} MiB, which no CUDA source needs")
     return data.decode("utf-8", "replace")
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from cudagym import grader
 from cudagym.errors import UsageError
@@ -25,22 +25,8 @@ Completion = str | Sequence[Mapping[str, Any]]
 """Plain text, or the conversation that an assistant's messages add."""
 
 
-class RewardFunction(Protocol):
-    """What TRL calls: one value per completion, None where the function does not apply."""
-
-    __name__: str
-
-    def __call__(
-        self,
-        *,
-        prompts: Sequence[Completion],
-        completions: Sequence[Completion],
-        spec: Sequence[str] | None = None,
-        trainer_state: Any = None,
-        log_metric: Callable[[str, float], None] | None = None,
-        log_extra: Callable[[str, list[Any]], None] | None = None,
-        **columns: Any,
-    ) -> list[float | None]: ...
+RewardFunction = Callable[..., list[float | None]]
+"""What TRL calls, with keywords only: one value per completion, None where the function does not apply."""
 
 
 class _Batch:

@@ -8,7 +8,7 @@ import pytest
 
 from cudagym import specs
 from cudagym.agents import demonstrations, policy
-from cudagym.agents.demonstrations import Demonstration
+from cudagym.agents.demonstrations import Verified
 from cudagym.agents.scripted import ScriptedTeacher
 from cudagym.config import PolicyConfig
 from cudagym.hardware import gpu
@@ -24,17 +24,17 @@ TINY = PolicyConfig(
 
 
 @pytest.fixture(scope="session")
-def taught() -> list[Demonstration]:
+def taught() -> list[Verified]:
     """Four kernels for two specs, as if they had been verified."""
     return [
-        Demonstration(spec=name, algorithm=each.algorithm, source=each.source, fraction=0.1 * rank)
+        Verified(spec=name, algorithm=each.algorithm, source=each.source, fraction=0.1 * rank)
         for name in ("vector_add_fp32", "relu_fp32")
         for rank, each in enumerate(ScriptedTeacher().sources(specs.get(name), limit=2), start=1)
     ]
 
 
 @pytest.fixture(scope="session")
-def rows(taught: list[Demonstration]) -> list[dict[str, str]]:
+def rows(taught: list[Verified]) -> list[dict[str, str]]:
     return demonstrations.rows(taught, gpu("h100"))
 
 

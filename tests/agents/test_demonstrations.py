@@ -6,7 +6,7 @@ import pytest
 
 from cudagym import specs
 from cudagym.agents import demonstrations
-from cudagym.agents.demonstrations import Demonstration
+from cudagym.agents.demonstrations import Verified
 from cudagym.errors import UsageError
 from cudagym.hardware import gpu
 from cudagym.rollouts import Rollout
@@ -67,12 +67,12 @@ def test_a_users_own_spec_counts_by_what_its_rollout_says() -> None:
         demonstrations.verified([rollout("my_own_kernel", "int a;", split="unseen_shape")])
 
 
-def test_the_fastest_are_taken_per_spec(taught: list[Demonstration]) -> None:
+def test_the_fastest_are_taken_per_spec(taught: list[Verified]) -> None:
     best = demonstrations.fastest(taught, 1)
     assert [(each.spec, each.fraction) for each in best] == [("vector_add_fp32", 0.2), ("relu_fp32", 0.2)]
 
 
-def test_variations_ask_for_the_same_kernel_in_other_words(taught: list[Demonstration]) -> None:
+def test_variations_ask_for_the_same_kernel_in_other_words(taught: list[Verified]) -> None:
     rows = demonstrations.rows(taught, H100, variations=5, seed=1)
     assert rows == demonstrations.rows(taught, H100, variations=5, seed=1)
     assert len(rows) == 6 * len(taught)

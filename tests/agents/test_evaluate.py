@@ -9,7 +9,7 @@ import pytest
 
 from cudagym import specs
 from cudagym.agents import policy, sft
-from cudagym.agents.demonstrations import Demonstration
+from cudagym.agents.demonstrations import Verified
 from cudagym.agents.evaluate import Attempt, Evaluation, compare, evaluate
 from cudagym.config import EvaluateConfig, PretrainConfig
 from cudagym.errors import UsageError
@@ -84,7 +84,7 @@ def test_a_policy_that_knows_nothing_is_graded_the_same_every_time(base: Path, t
 
 
 def test_a_policy_that_knows_a_demonstration_is_found_correct(
-    base: Path, rows: list[dict[str, str]], taught: list[Demonstration], tmp_path: Path
+    base: Path, rows: list[dict[str, str]], taught: list[Verified], tmp_path: Path
 ) -> None:
     config = PretrainConfig(max_steps=120, learning_rate=1e-2, per_device_train_batch_size=1, save_strategy="no")
     folder = sft.pretrain(base, rows[:1], config, tmp_path / "sft", seed=0)
