@@ -1,12 +1,13 @@
 """What an agent is told: a specification as text, in full or in a few lines, and the source in its answer.
 
 Everything a writer must know is in `render(spec, gpu)`; nothing else about the specification is ever shown, so a
-fact that is missing here is a bug. The text depends on the spec and the card only.
+fact that is missing here is a bug. The text depends on the spec, the card and the weights of the score only.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from cudagym.hardware import GPU
@@ -16,6 +17,8 @@ from cudagym.specs.compare import relative_bound
 from cudagym.specs.spec import DType, KernelSpec, Parameter
 
 Style = Literal["full", "compact"]
+WEIGHTS: Mapping[str, float] = {"compile": 0.1, "numeric": 0.3, "throughput": 0.6}
+"""What each part of the score counts unless told otherwise: the defaults of `cudagym.rewards.terms.Weights`."""
 
 _FULL = """\
 Write a CUDA kernel for {gpu.title}: {spec.name}.
@@ -46,10 +49,12 @@ Rules
 - solve launches its kernels on the default stream and returns; it need not synchronise.
 - solve must not read device memory on the host: no copies to the host, no managed or mapped memory. It may take
   scratch memory with cudaMalloc, and use cudaMemset and device-to-device copies.
-- Guard zones surround every buffer: an access out of bounds, a misaligned access, a data race or a read of
-  uninitialised memory makes the kernel wrong.
+- Guard zones surround every buffer. An access out of bounds, a misaligned access, a data race in shared memory, and
+  a read of uninitialised shared or scratch memory that changes the result make the kernel wrong.
+- The card is simulated and does not run tensor-core instructions (mma, wmma, wgmma), TMA or thread block clusters:
+  a kernel that uses them fails.
 - Everything is in one file, compiled by nvcc as C++17 without relocatable device code. Allowed are the headers of
-  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, mma.h, cooperative_groups.h) and
+  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, cooperative_groups.h) and
   of the C++ standard library. There are no other libraries: no cuBLAS, cuDNN or PyTorch.
 
 Target
@@ -60,9 +65,9 @@ Per block: {gpu.max_threads_per_block} threads, 48 KiB of shared memory ({shared
 Dense peaks in TFLOP/s: {peaks}.
 
 Score
-0.1 when the source compiles, 0.3 more when every check passes, and 0.6 times the fraction of peak: the least
-possible time over the kernel's. At the timed shape the least possible time is {least_us:.1f} us:
-{moved:.1f} MB to move and {gflop:.3g} GFLOP to compute ({math} peak).
+{score}
+At the timed shape the least possible time is {least_us:.1f} us: {moved:.1f} MB to move and {gflop:.3g} GFLOP to
+compute ({math} peak).
 
 Answer
 Give one complete CUDA C++ translation unit in one fenced block that starts with ```cuda. It defines solve and
@@ -70,6 +75,11 @@ every kernel and helper it needs, and no main function.
 """
 
 _HEADERS = {DType.F16: "cuda_fp16.h", DType.BF16: "cuda_bf16.h"}
+_EARNED = {
+    "compile": "when the source compiles",
+    "numeric": "when every check passes",
+    "throughput": "times the fraction of peak of a kernel that passes: the least possible time over its own",
+}
 _ROLES = {
     "in": "input, read-only: storing to it is an error",
     "out": "output, filled with garbage before the call: every element must be written",
@@ -83,9 +93,12 @@ _FENCE = re.compile(
 _LANGUAGES = {"", "cuda", "cu", "cpp", "c++", "cxx", "c"}
 
 
-def render(spec: KernelSpec, gpu: GPU, style: Style = "full") -> str:
-    """The specification as a prompt for `gpu`: complete, or as four short lines (`compact`) for small models."""
-    return _compact(spec, gpu) if style == "compact" else _full(spec, gpu)
+def render(spec: KernelSpec, gpu: GPU, style: Style = "full", *, weights: Mapping[str, float] = WEIGHTS) -> str:
+    """The specification as a prompt for `gpu`: complete, or as four short lines (`compact`) for small models.
+
+    `weights` are those of the score, by the same names as in WEIGHTS; the compact prompt does not mention them.
+    """
+    return _compact(spec, gpu) if style == "compact" else _full(spec, gpu, weights)
 
 
 def extract_source(completion: str) -> str:
@@ -107,7 +120,7 @@ def _compact(spec: KernelSpec, gpu: GPU) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _full(spec: KernelSpec, gpu: GPU) -> str:
+def _full(spec: KernelSpec, gpu: GPU, weights: Mapping[str, float]) -> str:
     moved, flops = spec.least_bytes(spec.timing_shape), spec.flops(spec.timing_shape)
     return _FULL.format(
         spec=spec,
@@ -121,6 +134,7 @@ def _full(spec: KernelSpec, gpu: GPU) -> str:
         shared_per_sm=gpu.shared_bytes_per_sm >> 10,
         shared_per_block=gpu.shared_bytes_per_block >> 10,
         peaks=", ".join(f"{name} {rate:g}" for name, rate in gpu.peak_tflops.items()),
+        score=_score(weights),
         least_us=least_time_us(spec, spec.timing_shape, gpu),
         moved=moved / 1e6,
         gflop=flops / 1e9,
@@ -148,6 +162,13 @@ def _accuracy(spec: KernelSpec) -> str:
         f"Its error may be {allowed}{growing} times its size\n"
         "plus that of the terms it is made of. A NaN or an infinity where none belongs is wrong."
     )
+
+
+def _score(weights: Mapping[str, float]) -> str:
+    """What earns how much. What counts nothing is left out."""
+    counted = {part: weights[part] for part in _EARNED if weights[part]}
+    lines = [f"The sum of these, at most {sum(counted.values()):g}:"]
+    return "\n".join([*lines, *(f"- {weight:g} {_EARNED[part]}" for part, weight in counted.items())])
 
 
 def _range(spec: KernelSpec) -> str:

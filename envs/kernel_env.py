@@ -103,7 +103,8 @@ class KernelEnv(gymnasium.Env[str, str]):
         self.kernel = self.kernels[name]
         self.turn = 0
         self.last = None
-        self._prompt = prompts.render(self.kernel, self.card, self.prompt_style)
+        weights = self.weights.model_dump()
+        self._prompt = prompts.render(self.kernel, self.card, self.prompt_style, weights=weights)
         return self._observation(), {"spec": name, "turn": 0}
 
     def step(self, action: str) -> Step:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cudagym import prompts, specs
+from cudagym.envs.kernel_env import KernelEnv
 from cudagym.hardware import GPUS, gpu
+from cudagym.rewards.terms import Weights
 
 H100 = gpu("h100")
 
@@ -45,6 +47,24 @@ def test_prompts_settle_what_could_be_read_two_ways() -> None:
     assert "lowest index" in said["argmax_fp32"]
     assert "in place" in prompts.render(specs.get("axpy_fp32"), H100)
     assert "must be exact" in prompts.render(specs.get("transpose_fp32"), H100)
+
+
+def test_prompts_say_what_the_card_cannot_run_and_which_faults_count() -> None:
+    text = " ".join(prompts.render(specs.get("matmul_nt_fp16"), H100).split())
+    assert "does not run tensor-core instructions (mma, wmma, wgmma), TMA or thread block clusters" in text
+    assert "mma.h" not in text
+    assert "data race in shared memory" in text
+    assert "uninitialised shared or scratch memory that changes the result" in text
+
+
+def test_prompts_tell_the_weights_of_the_environment_that_scores() -> None:
+    assert Weights().model_dump() == prompts.WEIGHTS
+    usual, _ = KernelEnv("gelu_fp32").reset(seed=0)
+    assert usual == prompts.render(specs.get("gelu_fp32"), H100)
+    assert "at most 1:\n- 0.1 when the source compiles\n- 0.3 when every check" in usual
+    other, _ = KernelEnv("gelu_fp32", weights={"compile": 0, "numeric": 1.5, "throughput": 2}).reset(seed=0)
+    assert "at most 3.5:\n- 1.5 when every check passes\n- 2 times the fraction of peak" in other
+    assert "when the source compiles" not in other
 
 
 @pytest.mark.parametrize("card", GPUS)
