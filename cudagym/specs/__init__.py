@@ -15,6 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
+from pydantic import ValidationError
+
 from cudagym.errors import UsageError
 from cudagym.specs import (
     attention,
@@ -82,6 +84,9 @@ def get(name: str) -> KernelSpec:
 
     Raises UsageError with close matches when there is none.
     """
+    if name.endswith(".py"):
+        names = [f"{name}:{spec.name}" for spec in load(name)]
+        raise UsageError(f"{name} is a whole file of specs: choose {' or '.join(names)}")
     path, _, last = name.rpartition(":")
     known = {spec.name: spec for spec in load(path)} if path else _by_name()
     return _find(last, known, path)
@@ -148,9 +153,21 @@ def _run(file: Path) -> ModuleType:
     module.__file__ = str(file)
     try:
         exec(compile(file.read_bytes(), str(file), "exec"), vars(module))
-    except Exception as error:  # A user's file may raise anything, and all of it is for them to mend.
+    except (Exception, SystemExit) as error:  # A user's file may raise anything, and all of it is for them to mend.
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         where = f"{file}, line {line}" if line else str(file)
-        raise UsageError(f"the spec file {where} failed: {type(error).__name__}: {error}") from None
+        raise UsageError(f"the spec file {where} failed: {_reason(error)}") from None
     return module
+
+
+def _reason(error: BaseException) -> str:
+    """What a user's file raised, on one line; of a refused declaration, the first thing that is wrong with it."""
+    if isinstance(error, SystemExit):
+        return f"it ends the program, with sys.exit({error.code!r})"
+    if not isinstance(error, ValidationError):
+        return " ".join(f"{type(error).__name__}: {error}".split())
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    reason = str(first.get("ctx", {}).get("error") or first["msg"])
+    return f"{error.title} refuses {f'`{where}`: ' if where else 'it: '}{reason}"

@@ -161,7 +161,8 @@ class KernelSpec(Record):
     """A kernel to write, declared once. See `cudagym/specs/elementwise.py` for examples."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    family: str
+    family: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """What it is counted with, one of `cudagym.specs.FAMILIES` or a new one."""
     split: Split
     summary: str
     """What to compute, in words and formulas, complete enough to write the kernel from."""

@@ -126,6 +126,8 @@ def test_a_users_own_file_works_from_anywhere(user_file: Path, monkeypatch: pyte
     ]
     with pytest.raises(UsageError, match="it has square_f64"):
         specs.get("my_specs.py:cube")
+    with pytest.raises(UsageError, match=r"whole file of specs: choose my_specs\.py:square_f64"):
+        specs.get("my_specs.py")
 
 
 @pytest.mark.parametrize(
@@ -136,13 +138,27 @@ def test_a_users_own_file_works_from_anywhere(user_file: Path, monkeypatch: pyte
         ("x = 1\n", "defines no KernelSpec"),
         ("SPECS = 3\n", "must be a list"),
         (USER_FILE + "SPECS = [square, square]\n", "more than once"),
-        (USER_FILE.replace("(NORMAL, WIDE)", "(NORMAL, NORMAL)"), "must be hard"),
+        (
+            USER_FILE.replace("(NORMAL, WIDE)", "(NORMAL, NORMAL)"),
+            "line 6 failed: KernelSpec refuses it: square_f64: .*must be hard",
+        ),
+        (USER_FILE.replace("y[i] = x[i] * x[i].", "").replace('summary=""', "summary=3"), "refuses `summary`: Input"),
+        (USER_FILE.replace('family="elementwise"', 'family="My family!"'), "refuses `family`: String should match"),
+        ("\nimport sys\nsys.exit(3)\n", r"line 3 failed: it ends the program, with sys.exit\(3\)"),
+        ("raise ValueError('two\\nlines')", "ValueError: two lines"),
     ],
 )
-def test_a_broken_file_is_explained(user_file: Path, text: str, message: str) -> None:
+def test_a_broken_file_is_explained_on_one_line(user_file: Path, text: str, message: str) -> None:
     user_file.write_text(text)
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=message) as caught:
         specs.load(user_file)
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_a_new_family_is_allowed(user_file: Path) -> None:
+    user_file.write_text(USER_FILE.replace('family="elementwise"', 'family="stencil"'))
+    assert [s.family for s in specs.load(user_file)] == ["stencil"]
 
 
 def test_a_missing_file_is_explained(tmp_path: Path) -> None:
