@@ -95,18 +95,19 @@ def specs(
         name: A spec, or a Python file that declares some. Without, all specs.
         split: Only this split.
     """
-    from cudagym import report
+    from cudagym import grader, report
     from cudagym import specs as known
+    from cudagym.hardware import gpu
 
+    card = gpu(grader.resolve_device(device).removeprefix("sim:"))
     chosen = known.select(name) if name else known.all_specs()
     if split is not None:
         chosen = tuple(spec for spec in chosen if spec.split == split)
     if json:
         _print_json([_outline(spec) for spec in chosen])
     elif name and not name.endswith(".py"):
-        from cudagym import grader, hardware, prompts
+        from cudagym import prompts
 
-        card = hardware.gpu(grader.resolve_device(device).removeprefix("sim:"))
         sys.stdout.write("\n".join(prompts.render(spec, card) for spec in chosen))
     else:
         _print(report.specs_table(chosen))
