@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from cudagym import prompts
+from cudagym import prompts, runs
 from cudagym.agents import policy
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.stage import weights_digest
@@ -33,6 +33,8 @@ from cudagym.verdict import Status, Verdict
 
 FRACTIONS = (0.1, 0.25, 0.5, 0.75)
 """The fractions of peak for `fast`."""
+RESERVED = ("scripted", "training")
+"""The first part of the keys of rollouts that are the teacher's, or were sampled while training."""
 OVERALL = "all"
 """What stands for the split in the row over all attempts."""
 
@@ -123,8 +125,9 @@ def evaluate(
 
     `name` says which policy it is, in the rollouts (`<name>/<spec>/<sample>`) and the scores; rollouts that `log`
     already has are not written again. `demonstrated` are the sources the policy was trained on. Equal arguments
-    give equal attempts. Raises UsageError when there is no spec or no checkpoint.
+    give equal attempts. Raises UsageError when there is no spec or no checkpoint, and for a name that cannot be.
     """
+    check_name(name)
     if not specs:
         raise UsageError("nothing to evaluate on: select at least one spec.")
     card = gpu(resolve_device(device).removeprefix("sim:"))
@@ -157,6 +160,13 @@ def evaluate(
             for (spec, sample), source, verdict in zip(wanted, sources, verdicts, strict=True)
         ),
     )
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError unless a policy may be called `name`, in files and in the keys of its rollouts."""
+    if name in RESERVED:
+        raise UsageError(f"a policy cannot be called {name!r}, as other rollouts of a run are: choose another name")
+    runs.check_name("policy", name)
 
 
 def compare(before: Evaluation, after: Evaluation) -> Estimate:

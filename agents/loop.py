@@ -27,7 +27,7 @@ from cudagym import report, specs
 from cudagym.agents import demonstrations, grpo, policy, sft
 from cudagym.agents.collect import collect
 from cudagym.agents.demonstrations import Verified
-from cudagym.agents.evaluate import Evaluation, compare, evaluate
+from cudagym.agents.evaluate import Evaluation, check_name, compare, evaluate
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.stage import weights_digest
 from cudagym.config import RunConfig
@@ -56,7 +56,7 @@ class Loop:
         self.console = console or Console(stderr=True, highlight=False)
         self.device = resolve_device(config.device)
         self.gpu = gpu(self.device.removeprefix("sim:"))
-        self.weights = Weights(**config.rewards)
+        self.weights = Weights.parse(config.rewards)
 
     @cached_property
     def verified(self) -> list[Verified]:
@@ -133,8 +133,10 @@ class Loop:
     def evaluate(self, checkpoint: Path, name: str) -> Evaluation:
         """Samples of a checkpoint on the evaluation's specs, graded. `name` is what the table calls it.
 
-        Raises UsageError when the run already has an evaluation of this name of other weights.
+        Raises UsageError for a name that cannot be, and when the run already has an evaluation of this name of
+        other weights.
         """
+        check_name(name)
         kept = self.run.path / "evaluations" / f"{name}.json"
         if kept.exists():
             known = Evaluation.model_validate_json(kept.read_text(encoding="utf-8"))

@@ -15,6 +15,9 @@ from cudagym.errors import UsageError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+ADAPTER = "adapter_config.json"
+"""The file by which peft, too, knows an adapter's folder."""
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -93,6 +96,14 @@ def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
     Policy(model, tokenizer).save(folder)
 
 
+def check_checkpoint(folder: Path) -> None:
+    """Raises UsageError unless `folder` has the files by which a checkpoint or an adapter is known."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no checkpoint folder {folder}")
+    if not any((folder / name).is_file() for name in ("config.json", ADAPTER)):
+        raise UsageError(f"{folder} holds no checkpoint: neither config.json nor {ADAPTER} is there.")
+
+
 def load(folder: Path) -> Policy:
     """The policy of a checkpoint folder, or of a LoRA adapter's folder, merged into the base it was trained on.
 
@@ -100,9 +111,8 @@ def load(folder: Path) -> Policy:
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    adapter = folder / "adapter_config.json"
-    if not adapter.is_file() and not (folder / "config.json").is_file():
-        raise UsageError(f"{folder} holds no checkpoint: neither config.json nor adapter_config.json is there.")
+    check_checkpoint(folder)
+    adapter = folder / ADAPTER
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     if adapter.is_file():
         from peft import AutoPeftModelForCausalLM

@@ -74,6 +74,12 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, json.dumps(value, indent=2) + "\n")
 
 
+def check_name(kind: str, name: str) -> None:
+    """Raises UsageError unless `name`, of a `kind` of thing, can be part of a path and stays inside its folder."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"a {kind} cannot be called {name!r}: use letters, digits, dots, dashes and underscores")
+
+
 class RunFolder:
     """One run's folder. `name` is the run's id; the paths of what it holds are attributes."""
 
@@ -103,8 +109,7 @@ class RunFolder:
         """
         if name is None:
             name = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + f"{os.getpid():x}"
-        if not _NAME.fullmatch(name):
-            raise UsageError(f"a run cannot be called {name!r}: use letters, digits, dots, dashes and underscores")
+        check_name("run", name)
         folder = cls(root / name)
         folder.path.mkdir(parents=True, exist_ok=True)
         folder._keep("config", folder.config, yaml.safe_dump(dict(config or {}), sort_keys=False))

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -58,7 +58,7 @@ class Weights(Record):
         return self
 
     @classmethod
-    def parse(cls, values: Mapping[str, float]) -> Self:
+    def parse(cls, values: Mapping[Any, float]) -> Self:
         """Weights by term, as a configuration gives them. Raises UsageError for what they cannot be."""
         try:
             return cls.model_validate(values)
