@@ -160,12 +160,16 @@ class RunOptions:
     def open(self, name: str | None) -> Loop:
         """The stages of the run `self.name`, else `name`, else a new one.
 
-        Raises UsageError for what is wrong with the configuration or the folder.
+        Raises UsageError for what is wrong with the configuration or the folder. A configuration that is refused
+        leaves no folder, which would stand in the way of the mended one.
         """
         from cudagym import config
 
         config.prepare_environment()  # before anything imports torch
         settings = config.load(self.config, self.set)
+        from cudagym.agents import preflight
+
+        preflight.check(settings, " with ".join([self.config, *[" ".join(self.set)] * bool(self.set)]))
         from cudagym.agents.loop import Loop
         from cudagym.runs import RunFolder
 
@@ -207,13 +211,18 @@ def evaluate(checkpoint: Path, run: Run, policy: Annotated[str | None, arg(metav
 
     Args:
         checkpoint: A folder that transformers loads, or the folder of a LoRA adapter.
-        policy: What the table calls it. Default: the checkpoint folder's name.
+        policy: What the table and the rollouts call it. Default: the checkpoint folder's name.
     """
-    from cudagym import report
+    from cudagym import config, report
 
-    if not checkpoint.is_dir():
-        raise UsageError(f"there is no checkpoint folder {checkpoint}")
-    evaluation = run.open(None).evaluate(checkpoint, policy or checkpoint.resolve().name)
+    config.prepare_environment()  # before anything imports torch
+    from cudagym.agents.evaluate import check_name
+    from cudagym.agents.policy import check_checkpoint
+
+    name = checkpoint.resolve().name if policy is None else policy
+    check_checkpoint(checkpoint)
+    check_name(name)
+    evaluation = run.open(None).evaluate(checkpoint, name)
     if run.json:
         rows = [row.model_dump(mode="json") for row in evaluation.rows]
         _print_json({"policy": evaluation.policy, "rows": rows, "ungraded": evaluation.ungraded})

@@ -157,6 +157,45 @@ def test_bad_arguments_end_with_2_and_say_why(run: Run, tmp_path: Path, args: li
     assert sentence in err
 
 
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("device=sim:b200", "sim:h100"),
+        ("collect.specs=[unseen_op]", "held-out split unseen_op"),
+        ("rewards.compile=-1", "section `rewards` of demo with rewards.compile=-1"),
+        ("grpo.num_generations=7", "divisible by num_generations (7)"),
+    ],
+)
+def test_a_refused_configuration_leaves_no_folder(run: Run, tmp_path: Path, setting: str, sentence: str) -> None:
+    code, out, err = run("sft", "--runs", str(tmp_path / "runs"), "--set", setting)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        (None, "holds no checkpoint"),
+        ("scripted", "'scripted'"),
+        ("training", "'training'"),
+        ("a/b", "'a/b'"),
+        ("../x", "'../x'"),
+        ("", "''"),
+    ],
+)
+def test_a_refused_evaluation_leaves_no_folder(run: Run, tmp_path: Path, policy: str | None, sentence: str) -> None:
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    if policy is not None:
+        (checkpoint / "config.json").touch()
+    options = ["--policy", policy] if policy is not None else []
+    code, out, err = run("evaluate", "--checkpoint", str(checkpoint), "--runs", str(tmp_path / "runs"), *options)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("args", [["grade", "--spec", "gelu_fp32", "--source", "/dev/null", "--json"]])
 def test_a_machine_that_cannot_grade_ends_with_3(run: Run, args: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:

@@ -1,0 +1,99 @@
+"""Preflight: a run's settings tried out before anything is written or computed.
+
+Types are checked when a configuration is read. Whether its values make sense together is known to the libraries that
+they are for, so their configurations, a policy without weights and its adapters are made here once, in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cudagym import specs
+from cudagym.agents.demonstrations import check_trainable
+from cudagym.agents.policy import quiet
+from cudagym.agents.stage import adapter, settings
+from cudagym.config import TRAINERS, PolicyConfig, RunConfig, StageConfig, field_types
+from cudagym.errors import UsageError
+from cudagym.grader import resolve_device
+from cudagym.rewards.terms import Weights
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
+
+
+def check(config: RunConfig, origin: str) -> None:
+    """Raises UsageError, in one paragraph that names `origin` and the section, for what a stage would fail on.
+
+    Raises InfrastructureError when the training libraries are missing.
+    """
+    for kind in TRAINERS.values():
+        field_types(kind)
+    with _named(origin):
+        resolve_device(config.device)
+    with _named(f"section `rewards` of {origin}"):
+        Weights.parse(config.rewards)
+    with _named(f"section `collect` of {origin}"):
+        for spec in _selected(config.collect.specs):
+            check_trainable(spec.name, spec.split)
+    with _named(f"section `evaluate` of {origin}"):
+        _selected(config.evaluate.specs)
+    with _named(f"section `policy` of {origin}"):
+        _weightless(config.policy)
+    for section, kind in TRAINERS.items():
+        stage: StageConfig = getattr(config, section)
+        with _named(f"section `{section}` of {origin}"):
+            _check_trainer(kind, stage, seed=config.seed)
+        with _named(f"`{section}.lora` of {origin}"):
+            _check_adapter(stage, config.policy)
+
+
+def _selected(names: tuple[str, ...]) -> tuple[specs.KernelSpec, ...]:
+    chosen = specs.select(names)
+    if not chosen:
+        raise UsageError("`specs` selects nothing: name at least one spec.")
+    return chosen
+
+
+def _weightless(config: PolicyConfig) -> LlamaForCausalLM:
+    """The policy's architecture, without memory for its weights."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    values: Mapping[str, Any] = config.model_dump()
+    with torch.device("meta"):
+        return LlamaForCausalLM(LlamaConfig(**values))
+
+
+def _check_trainer(kind: str, stage: StageConfig, *, seed: int) -> None:
+    from transformers.integrations.integration_utils import get_reporting_integration_callbacks
+
+    module, name = kind.split(".")
+    make = getattr(import_module(module), name)
+    with quiet():
+        arguments = make(**settings(kind, stage, Path("unused"), seed=seed))
+    get_reporting_integration_callbacks(arguments.report_to)  # type: ignore[no-untyped-call]
+
+
+def _check_adapter(stage: StageConfig, config: PolicyConfig) -> None:
+    from peft import get_peft_model
+
+    made = adapter(stage)
+    if made is not None:
+        with quiet():
+            get_peft_model(_weightless(config), made)
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Say where it was that a setting was refused, and by what reason."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    try:
+        yield
+    except (UsageError, ValueError, TypeError, ImportError, StrictDataclassError) as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UsageError(f"{where}: {reason}") from None

@@ -1,0 +1,56 @@
+"""Preflight: settings that a library would refuse minutes later are refused at once, by section and reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cudagym.agents import preflight
+from cudagym.config import BUILTIN, load, parse
+from cudagym.errors import UsageError
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BUILTIN.glob("*.yaml")))
+def test_every_configuration_that_comes_along_passes(name: str) -> None:
+    preflight.check(load(name), name)
+
+
+def test_the_defaults_pass() -> None:
+    preflight.check(parse({}, "run.yaml"), "run.yaml")
+
+
+@pytest.mark.parametrize(
+    ("values", "where", "reason"),
+    [
+        ({"device": "sim:b200"}, "run.yaml", "sim:h100"),
+        ({"rewards": {"compile": -1}}, "section `rewards` of run.yaml", "greater than or equal to 0"),
+        ({"rewards": dict.fromkeys(("compile", "numeric", "throughput"), 0)}, "section `rewards`", "all weights are 0"),
+        ({"collect": {"specs": ["scan_fp32"]}}, "section `collect`", "scan_fp32"),
+        ({"collect": {"specs": ["unseen_op"]}}, "section `collect`", "held-out split unseen_op"),
+        ({"collect": {"specs": []}}, "section `collect`", "selects nothing"),
+        ({"evaluate": {"specs": ["nothing_like_it"]}}, "section `evaluate`", "nothing_like_it"),
+        ({"grpo": {"num_generations": 7}}, "section `grpo`", "divisible by num_generations"),
+        ({"grpo": {"num_generations": 1}}, "section `grpo`", "at least 2 generations"),
+        ({"sft": {"lr_scheduler_type": "foo"}}, "section `sft`", "foo is not a valid SchedulerType"),
+        ({"sft_lora": {"optim": "foo"}}, "section `sft_lora`", "foo is not a valid OptimizerNames"),
+        ({"sft": {"save_strategy": "foo"}}, "section `sft`", "foo is not a valid SaveStrategy"),
+        ({"sft": {"bf16": True, "fp16": True}}, "section `sft`", "At most one of fp16 and bf16"),
+        ({"sft": {"report_to": "foo"}}, "section `sft`", "foo is not supported"),
+        ({"sft_lora": {"lora": {"r": 0}}}, "`sft_lora.lora` of run.yaml", "`r` should be a positive integer"),
+        ({"grpo": {"lora": {"target_modules": ["foo"]}}}, "`grpo.lora`", "foo"),
+        ({"policy": {"hidden_size": 30, "num_attention_heads": 4}}, "section `policy`", "not a multiple"),
+        ({"policy": {"num_attention_heads": 3}}, "section `policy`", "not a multiple"),
+        ({"policy": {"hidden_size": 36, "num_attention_heads": 4}}, "section `policy`", "even rotary dimension"),
+    ],
+)
+def test_what_a_stage_would_fail_on_is_refused_in_one_paragraph(
+    values: dict[str, Any], where: str, reason: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        preflight.check(parse(values, "run.yaml"), "run.yaml")
+    said = str(caught.value)
+    assert said.startswith(where)
+    assert reason in said
+    assert "\n" not in said
+    assert "pydantic" not in said
