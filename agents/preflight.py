@@ -24,6 +24,9 @@ from cudagym.rewards.terms import Weights
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM
 
+LEAST = {"learning_rate": 0, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 1}
+"""What the trainers' configurations take any number for, and torch refuses below this when training starts."""
+
 
 def check(config: RunConfig, origin: str) -> None:
     """Raises UsageError, in one paragraph that names `origin` and the section, for what a stage would fail on.
@@ -75,6 +78,9 @@ def _check_trainer(kind: str, stage: StageConfig, *, seed: int) -> None:
     make = getattr(import_module(module), name)
     with quiet():
         arguments = make(**settings(kind, stage, Path("unused"), seed=seed))
+    for field, least in LEAST.items():
+        if (value := getattr(arguments, field)) < least:
+            raise UsageError(f"`{field}` is {value}, but must be at least {least}.")
     get_reporting_integration_callbacks(arguments.report_to)  # type: ignore[no-untyped-call]
 
 

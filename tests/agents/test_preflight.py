@@ -37,6 +37,8 @@ def test_the_defaults_pass() -> None:
         ({"sft": {"save_strategy": "foo"}}, "section `sft`", "foo is not a valid SaveStrategy"),
         ({"sft": {"bf16": True, "fp16": True}}, "section `sft`", "At most one of fp16 and bf16"),
         ({"sft": {"report_to": "foo"}}, "section `sft`", "foo is not supported"),
+        ({"sft": {"learning_rate": -1.0}}, "section `sft`", "`learning_rate` is -1.0"),
+        ({"sft": {"per_device_train_batch_size": 0}}, "section `sft`", "`per_device_train_batch_size` is 0"),
         ({"sft_lora": {"lora": {"r": 0}}}, "`sft_lora.lora` of run.yaml", "`r` should be a positive integer"),
         ({"grpo": {"lora": {"target_modules": ["foo"]}}}, "`grpo.lora`", "foo"),
         ({"policy": {"hidden_size": 30, "num_attention_heads": 4}}, "section `policy`", "not a multiple"),
