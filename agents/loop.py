@@ -40,7 +40,7 @@ from cudagym.rewards.terms import Weights
 from cudagym.rewards.trl import Graded, make_reward_functions
 from cudagym.rollouts import RolloutLog, read
 from cudagym.runs import RunFolder, write_atomic, write_json
-from cudagym.specs.spec import KernelSpec
+from cudagym.specs.spec import SPLITS, KernelSpec
 
 POLICIES = ("base", "sft", "grpo")
 """The checkpoints an evaluation compares, in the order they are made."""
@@ -170,14 +170,17 @@ class Loop:
         return text
 
     def _summary(self, evaluations: dict[str, Evaluation]) -> str:
-        gain = compare(evaluations["sft"], evaluations["grpo"])
-        trained = _only_split(evaluations, "train")
-        gain_trained = compare(trained["sft"], trained["grpo"])
+        before, after = evaluations["sft"], evaluations["grpo"]
+        splits = {attempt.split for attempt in before.attempts}
+        gains = {
+            split: compare(_of_split(before, split), _of_split(after, split)) for split in SPLITS if split in splits
+        }
+        gains["all"] = compare(before, after)
         write_json(
             self.run.metrics,
             {
                 "rows": {name: [row.model_dump(mode="json") for row in e.rows] for name, e in evaluations.items()},
-                "grpo_less_sft": {"all": gain.model_dump(), "train": gain_trained.model_dump()},
+                "grpo_less_sft": {split: gain.model_dump() for split, gain in gains.items()},
                 "demonstrated": {name: e.demonstrated.model_dump() for name, e in evaluations.items()},
                 "unique_correct": {name: e.unique_correct for name, e in evaluations.items()},
                 "ungraded": {name: e.ungraded for name, e in evaluations.items()},
@@ -186,8 +189,8 @@ class Loop:
         rows = [row for name in POLICIES for row in evaluations[name].rows]
         lines = [
             report.to_text(report.scores_table(rows), width=130),
-            f"GRPO's mean reward less SFT's, same specs and samples: {_interval(gain)} over all splits,"
-            f" {_interval(gain_trained)} on train",
+            "GRPO's mean reward less SFT's, same specs and samples: "
+            + ", ".join(f"{split} {_interval(gain)}" for split, gain in gains.items()),
         ]
         lines += [
             f"{name}: {report.percent(e.demonstrated)} of completions repeat a demonstration;"
@@ -257,15 +260,10 @@ class Loop:
             yield lambda reached, wanted: bar.update(task, completed=reached, total=wanted)
 
 
-def _only_split(evaluations: dict[str, Evaluation], split: str) -> dict[str, Evaluation]:
-    """The evaluations with the attempts of one split. Raises UsageError when one has none."""
-    chosen = {}
-    for name, evaluation in evaluations.items():
-        attempts = tuple(attempt for attempt in evaluation.attempts if attempt.split == split)
-        if not attempts:
-            raise UsageError(f"the evaluation of {name} has no attempt on split {split}")
-        chosen[name] = evaluation.model_copy(update={"attempts": attempts})
-    return chosen
+def _of_split(evaluation: Evaluation, split: str) -> Evaluation:
+    """The evaluation with the attempts of one split."""
+    attempts = tuple(attempt for attempt in evaluation.attempts if attempt.split == split)
+    return evaluation.model_copy(update={"attempts": attempts})
 
 
 def _interval(estimate: Estimate) -> str:
