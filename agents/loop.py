@@ -189,8 +189,8 @@ class Loop:
         rows = [row for name in POLICIES for row in evaluations[name].rows]
         lines = [
             report.to_text(report.scores_table(rows), width=130),
-            "GRPO's mean reward less SFT's, same specs and samples: "
-            + ", ".join(f"{split} {_interval(gain)}" for split, gain in gains.items()),
+            "GRPO's mean reward less SFT's on the same specs and samples:",
+            *(f"  {split:13} {_interval(gain)}" for split, gain in gains.items()),
         ]
         lines += [
             f"{name}: {report.percent(e.demonstrated)} of completions repeat a demonstration;"
