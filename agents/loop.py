@@ -171,9 +171,9 @@ class Loop:
 
     def _summary(self, evaluations: dict[str, Evaluation]) -> str:
         before, after = evaluations["sft"], evaluations["grpo"]
-        splits = {attempt.split for attempt in before.attempts}
-        gains = {
-            split: compare(_of_split(before, split), _of_split(after, split)) for split in SPLITS if split in splits
+        present = {attempt.split for attempt in before.attempts}
+        gains: dict[str, Estimate] = {
+            split: compare(_of_split(before, split), _of_split(after, split)) for split in SPLITS if split in present
         }
         gains["all"] = compare(before, after)
         write_json(
