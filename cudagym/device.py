@@ -106,6 +106,11 @@ class Counters(Record):
     """Instructions on the longest path of the slowest warp of each block, summed over blocks."""
 
 
+MOST_WEIGHT = 2.5
+"""How much more than the observed blocks the average block of a grid may do for these to stand for it. Grids whose
+work is uneven by rows, columns or triangles stay well below."""
+
+
 class LaunchRun(Record):
     """How one launch of the plan went."""
 
@@ -119,6 +124,22 @@ class LaunchRun(Record):
     """Present when blocks were observed."""
     sampled: tuple[int, ...] = ()
     """Linear indices of the observed blocks."""
+
+    @property
+    def weight(self) -> float:
+        """Instructions of an average block that ran, over those of an average observed one."""
+        if self.counters is None or not self.counters.instructions:
+            return 1.0
+        observed = self.counters.instructions / self.counters.blocks
+        return self.instructions / self.blocks / observed if self.complete else 1.0
+
+    @property
+    def is_represented(self) -> bool:
+        """Whether the observed blocks say something about the others: not when those do far more work."""
+        if self.counters is None or self.complete:
+            return self.weight <= MOST_WEIGHT
+        # The others were thought affordable, and ran over the budget after all.
+        return self.instructions <= 1.1 * self.counters.instructions
 
 
 class Run(Record):

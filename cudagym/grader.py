@@ -34,6 +34,7 @@ from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
 
 DEFAULT_DEVICE = "sim:h100"
+SECRET_BYTES = 32
 Progress = Callable[[int, int], None]
 """Called with (verdicts reached, verdicts wanted) whenever one more is there."""
 
@@ -200,12 +201,14 @@ def run_secret() -> bytes:
         with suppress(FileExistsError):
             aside = path.with_name(f".secret-{secrets.token_hex(8)}")
             aside.touch(mode=0o600)
-            aside.write_bytes(secrets.token_bytes(32))
+            aside.write_bytes(secrets.token_bytes(SECRET_BYTES))
             try:
                 os.link(aside, path)
             finally:
                 aside.unlink()
-        return path.read_bytes()
+        if len(kept := path.read_bytes()) < SECRET_BYTES:
+            raise InfrastructureError(f"the run secret in {path} is damaged: delete that file")
+        return kept
     except OSError as error:
         raise InfrastructureError(
             f"cannot keep the run secret in {path.parent}: {error.strerror}; set CUDAGYM_SECRET or CUDAGYM_CACHE"

@@ -31,6 +31,11 @@ def address_of(slot: int) -> int:
     return FIRST_ADDRESS + (slot << SLOT_BITS)
 
 
+def slot_of(address: int) -> int:
+    """The slot that a device address lies in; negative or too large for what is no device address."""
+    return (address - FIRST_ADDRESS) >> SLOT_BITS
+
+
 class KernelParameter(Record):
     """Where one kernel parameter lies in the parameter buffer, in bytes."""
 

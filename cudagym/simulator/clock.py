@@ -126,10 +126,8 @@ class _LaunchModel:
         self.resident = max(1, occupancy(gpu, kernel, launch))
         self.busiest = math.ceil(launch.blocks / gpu.sms)
         """Blocks that the busiest SM runs."""
-        self.weight = 1.0
-        """What an average block of the grid does, in terms of an average observed block: known when all ran."""
-        if observed.complete and counters.instructions:
-            self.weight = observed.instructions / launch.blocks / (counters.instructions / counters.blocks)
+        self.weight = max(1.0, observed.weight)
+        """Observed blocks may have waited for others, which cost instructions but no traffic: never below 1."""
         self.waves = math.ceil(launch.blocks / (gpu.sms * self.resident))
 
     def per_block(self, total: float) -> float:

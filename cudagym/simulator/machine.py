@@ -54,6 +54,8 @@ LOCAL_LIMIT = 512 << 10
 GRID_LIMITS = (2**31 - 1, 65535, 65535)
 BLOCK_LIMITS = (1024, 1024, 64)
 _READ_ONLY, _RELEASED, _TRACKED = 1, 2, 4
+HOST_BYTES = 16 << 30
+"""That a program may fill, copy and allocate in all: a few seconds of one core."""
 _POISON = 0xFF
 """Fills memory that has no content yet: as a float it is NaN, so that depending on it shows."""
 _OTHER_POISONS = (0x3C, 0x00)
@@ -226,7 +228,8 @@ class _Attempt:
         self.written: dict[int, NDArray[np.uint8]] = {}
         self.places: dict[int, Place] = {}
         self.flags: dict[int, int] = {}
-        self.scratch_bytes = self.allocations = 0
+        self.scratch_bytes = self.allocations = self.host_bytes = 0
+        self.variables = {variable.slot for variable in program.module.variables}
         self.kernels = self._load()
         self.library.cg_start(self.handle, limits.warp_instructions, limits.wall_seconds, int(checked), poison)
         for slot, given in memory.items():
@@ -304,6 +307,11 @@ class _Attempt:
                 return
 
     def _host_step(self, step: Step) -> None:
+        self.host_bytes += _bytes_moved(step)
+        if self.host_bytes > HOST_BYTES:
+            text = f"timed out: fills, copies and allocations of more than {HOST_BYTES >> 30} GiB"
+            self.faults.append(Fault(kind="timed_out", kernel=step.op, message=text))
+            return
         match step:
             case Fill(address=address, value=value, width=width, count=count):
                 view = self._range(address, width * count, "cudaMemset", write=True)
@@ -359,7 +367,7 @@ class _Attempt:
             text = f"out of bounds: {what} of {size} bytes at byte {offset} of {name}, which {has}"
             self.faults.append(Fault(kind="out_of_bounds", kernel=what, message=text, address=address, buffer=name))
             return None
-        if write and self.flags[slot] & _READ_ONLY and not upload:
+        if write and self.flags[slot] & _READ_ONLY and not (upload and slot in self.variables):
             text = f"input modified: {what} writes {name}, which is read-only"
             self.faults.append(Fault(kind="input_modified", kernel=what, message=text, address=address, buffer=name))
             return None
@@ -508,6 +516,21 @@ class _Grid:
             **{name: int(by_class[k]) for k, name in enumerate(CLASSES)},
             **{name: int(getattr(tally, name)) for name in TALLY},
         )
+
+
+def _bytes_moved(step: Step) -> int:
+    """What a step other than a launch costs the executor."""
+    match step:
+        case Fill(width=width, count=count):
+            return width * count
+        case Copy(size=size):
+            return size
+        case Upload(data=content):
+            return len(content)
+        case Allocate(size=size):
+            return min(size, _POISON_LIMIT)
+        case _:
+            return 0
 
 
 def choose_blocks(launch: Launch, chooser: random.Random, blocks: int) -> tuple[int, ...]:

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define BYTES_PER_STEP 16384 /* of a block's memory to prepare, charged to the budget like an instruction */
 #define FUEL 2048 /* backward jumps between two looks at the budget */
 #define SPINNING_FUEL 32 /* for a warp that only waits */
 #define PATIENCE 64 /* rounds a block may only yield before others get a turn */
@@ -60,6 +61,7 @@ static Block *start_block(Machine *m, uint32_t id, uint32_t watched) {
     b->epoch = 1;
     b->next = NULL;
     memset(b->tokens, 0, sizeof b->tokens);
+    m->steps += (m->shared_bytes + m->warps * local_stride(m)) / BYTES_PER_STEP;
     memset(b->shared, (int)m->poison, m->shared_bytes);
     memset(b->local, (int)m->poison, m->warps * local_stride(m));
     if (watched && b->shadow) {

@@ -96,7 +96,7 @@ def use_float(e: Emitter, operand: Operand | None, type_: str, ftz: bool = False
     value = e.use(operand, elem_of(type_))
     if type_ in ("f32", "f64"):
         return flush(e, value) if ftz and type_ == "f32" else value
-    if type_.endswith("x2") and value.n == 1 and value.const is not None:
+    if type_.endswith("x2") and value.n == 1:
         value = e.splat(value)
     return widen(e, value, type_)
 
