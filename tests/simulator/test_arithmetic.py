@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from conftest import Builds
+    from machine_code import Builds
 
 Array = NDArray[Any]
 RNG = np.random.default_rng(7)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cudagym.build.program import Allocate, Copy, Fill, Release, Upload, address_of
 
 if TYPE_CHECKING:
-    from conftest import Builds, Code
+    from machine_code import Builds, Code
 
 RNG = np.random.default_rng(11)
 

@@ -14,7 +14,7 @@ from cudagym.hardware import gpu
 from cudagym.simulator.machine import check_launch
 
 if TYPE_CHECKING:
-    from conftest import Builds, Code
+    from machine_code import Builds, Code
 
 
 @pytest.fixture

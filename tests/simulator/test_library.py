@@ -11,7 +11,7 @@ from cudagym.build.program import address_of
 from cudagym.errors import LaunchFailed
 
 if TYPE_CHECKING:
-    from conftest import Builds, Code
+    from machine_code import Builds, Code
 
 RNG = np.random.default_rng(5)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from conftest import Code
+from machine_code import Code
 
 if TYPE_CHECKING:
-    from conftest import Builds
+    from machine_code import Builds
 
 KERNELS = 24
 MASK = 0xFFFFFFFF

@@ -15,8 +15,8 @@ from cudagym.simulator import machine as machine_module
 from cudagym.simulator.machine import Machine, choose_blocks
 
 if TYPE_CHECKING:
-    from conftest import Builds, Code
-from conftest import memory_of
+    from machine_code import Builds, Code
+from machine_code import memory_of
 
 
 @pytest.fixture
