@@ -120,6 +120,8 @@ class LaunchRun(Record):
     """Whether every block ran; otherwise only a sample did."""
     instructions: int
     """Warp instructions of all the blocks that ran, whether observed or not."""
+    global_accesses: int
+    """Global loads, stores and atomics among them."""
     counters: Counters | None = None
     """Present when blocks were observed."""
     sampled: tuple[int, ...] = ()
@@ -127,11 +129,16 @@ class LaunchRun(Record):
 
     @property
     def weight(self) -> float:
-        """Instructions of an average block that ran, over those of an average observed one."""
-        if self.counters is None or not self.counters.instructions:
+        """What an average block does, over what an average observed one does: of instructions or global accesses,
+        whichever is more. 1 unless all ran."""
+        c = self.counters
+        if c is None or not self.complete:
             return 1.0
-        observed = self.counters.instructions / self.counters.blocks
-        return self.instructions / self.blocks / observed if self.complete else 1.0
+        pairs = [
+            (self.instructions, c.instructions),
+            (self.global_accesses, c.global_loads + c.global_stores + c.atomics),
+        ]
+        return max(total / self.blocks / (max(seen, 1) / c.blocks) for total, seen in pairs)
 
     @property
     def is_represented(self) -> bool:

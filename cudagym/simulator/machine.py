@@ -378,32 +378,24 @@ class _Attempt:
     # -- launches --
 
     def _launch(self, launch: Launch) -> None:
-        before = self.library.cg_steps(self.handle)
         with _Grid(self, launch) as grid:
             if grid.run(None, launch.blocks, watched=self.checked) == _FAULTED:
                 self.faults.append(grid.fault())
                 return
-            self._note(launch, before, grid.counters() if self.checked else None, complete=True)
+            self._note(grid, grid.counters() if self.checked else None, complete=True)
             site = self.library.cg_uninitialised(self.handle)
             if site and self.suspicion is None:
                 self.suspicion = grid.explainer.uninitialised(site - 1)
 
-    def _note(
-        self,
-        launch: Launch,
-        before: int,
-        counters: Counters | None,
-        *,
-        complete: bool,
-        sampled: tuple[int, ...] = (),
-    ) -> None:
-        """Notes how a launch went; `before` are the warp instructions that the program had executed until then."""
+    def _note(self, grid: _Grid, counters: Counters | None, *, complete: bool, sampled: tuple[int, ...] = ()) -> None:
+        instructions, accesses = grid.totals()
         self.launches.append(
             LaunchRun(
-                kernel=launch.kernel,
-                blocks=launch.blocks,
+                kernel=grid.launch.kernel,
+                blocks=grid.launch.blocks,
                 complete=complete,
-                instructions=self.library.cg_steps(self.handle) - before,
+                instructions=instructions,
+                global_accesses=accesses,
                 counters=counters,
                 sampled=sampled,
             )
@@ -428,7 +420,7 @@ class _Attempt:
                 self.faults.append(fault)
                 return
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
-            self._note(launch, before, grid.counters(), complete=complete and fault is None, sampled=chosen)
+            self._note(grid, grid.counters(), complete=complete and fault is None, sampled=chosen)
 
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int) -> bool:
         """Whether the rest of this launch, at the cost of the chosen blocks, fits what is left of the budget."""
@@ -503,6 +495,13 @@ class _Grid:
     def fault(self) -> Fault:
         """What stopped the launch."""
         return self.explainer.explain(self._record())  # type: ignore[arg-type]
+
+    def totals(self) -> tuple[int, int]:
+        """Warp instructions, and global loads, stores and atomics among them, of all blocks that ran."""
+        executed = self.counts[:, 0] + self.ignored[:, 0]
+        by_class = dict(zip(CLASSES, executed @ self.kernel.classes, strict=True))
+        accesses = by_class["global_loads"] + by_class["global_stores"] + by_class["atomics"]
+        return int(executed @ self.kernel.lengths), int(accesses)
 
     def counters(self) -> Counters:
         """What the watched blocks did."""
