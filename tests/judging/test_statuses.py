@@ -66,3 +66,40 @@ def test_same_seed_same_verdict_and_comments_do_not_matter(grader: Grader) -> No
     third = grader.grade("relu_fp32", CORRECT, seed=1)
     assert third.status == "correct"
     assert third.timed_shape != first.timed_shape
+
+
+FEW_HEAVY_BLOCKS = """
+__global__ void relu(const float* x, float* y, int n) {
+    if (blockIdx.x >= 132) return;
+    for (int i = blockIdx.x * 256 + threadIdx.x; i < n; i += 132 * 256) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) { relu<<<400000, 256>>>(x, y, n); }
+"""
+
+
+def test_work_hidden_from_the_sample_earns_nothing(grader: Grader) -> None:
+    verdict = grader.grade("relu_fp32", FEW_HEAVY_BLOCKS)
+    assert (verdict.status, verdict.fraction_of_peak) == ("correct", 0.0), verdict.message
+    assert "a few blocks do most of the work" in verdict.message
+
+
+def test_timed_inputs_are_hard_ones_too(grader: Grader) -> None:
+    """A softmax that forgets the maximum where only the timed shape has so many rows."""
+    source = """
+    __global__ void softmax(const float* x, float* y, int rows, int cols) {
+        int row = blockIdx.x * 8 + threadIdx.x / 32, lane = threadIdx.x % 32;
+        if (row >= rows) return;
+        float m = -INFINITY, s = 0.0f;
+        for (int c = lane; c < cols; c += 32) m = fmaxf(m, x[(size_t)row * cols + c]);
+        for (int o = 16; o; o /= 2) m = fmaxf(m, __shfl_xor_sync(~0u, m, o));
+        if (rows > 5000) m = 0.0f;
+        for (int c = lane; c < cols; c += 32) s += expf(x[(size_t)row * cols + c] - m);
+        for (int o = 16; o; o /= 2) s += __shfl_xor_sync(~0u, s, o);
+        for (int c = lane; c < cols; c += 32) y[(size_t)row * cols + c] = expf(x[(size_t)row * cols + c] - m) / s;
+    }
+    extern "C" void solve(const float* x, float* y, int rows, int cols) {
+        softmax<<<(rows + 7) / 8, 256>>>(x, y, rows, cols);
+    }
+    """
+    statuses = {grader.grade("softmax_fp32", source, seed=seed).status for seed in range(4)}
+    assert "wrong" in statuses
