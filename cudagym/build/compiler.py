@@ -106,7 +106,7 @@ def _flags(arch: str) -> list[str]:
     # A helper that has the name of one of libc's functions stays the candidate's own.
     linker = "--require-defined=solve,-Bsymbolic"
     return shlex.split(
-        f"-gencode {code} -O3 -std=c++17 --expt-relaxed-constexpr --extended-lambda -lineinfo -Xptxas -v "
+        f"-gencode {code} -O3 -std=c++17 --expt-relaxed-constexpr -lineinfo -Xptxas -v "
         "-shared -cudart none --keep "
         f"-Xcompiler {host} -Xlinker {linker} -include prototype.h -o candidate.so {FILE}"
     )
