@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Sequence
 
-from cudagym.build.compiler import Compiled, Unit, compile_units
+from cudagym.build.compiler import Compiled, Unit, Via, compile_units
 from cudagym.build.program import Kernel, KernelParameter, Module, Program, Variable
 from cudagym.build.recorder import record_plan
 from cudagym.build.toolchain import Toolchain, find_toolchain
@@ -48,13 +48,14 @@ class Build(Record):
 class Builder:
     """Builds and records candidates with one toolchain. May be shared between threads."""
 
-    def __init__(self, toolchain: Toolchain | None = None, jobs: int | None = None) -> None:
-        """`jobs` compilers run at a time, one per CPU unless given.
+    def __init__(self, toolchain: Toolchain | None = None, jobs: int | None = None, via: Via = "stages") -> None:
+        """`jobs` compilers run at a time, one per CPU unless given, each as `via` says.
 
         Raises InfrastructureError when there is no CUDA compiler.
         """
         self.toolchain = toolchain or find_toolchain()
         self.jobs = jobs
+        self.via: Via = via
 
     def build(self, spec: KernelSpec, source: str, gpu: GPU) -> Build:
         """Compiles one source for `gpu`. Raises BuildFailed with the compiler's message."""
@@ -67,7 +68,7 @@ class Builder:
         """Compiles a group as one graph that keeps going when one fails. One result per item, in order."""
         start = time.perf_counter()
         units = [Unit(source=source, prototype=spec.signature) for spec, source in items]
-        results = compile_units(units, gpu.arch, self.toolchain, jobs=self.jobs)
+        results = compile_units(units, gpu.arch, self.toolchain, jobs=self.jobs, via=self.via)
         seconds = (time.perf_counter() - start) / max(1, len(items))
         return [
             result

@@ -1,7 +1,8 @@
-"""Compiles candidates with nvcc: each alone in a box and a private folder, a group of them as one ninja graph.
+"""Compiles candidates: each alone in a box and a private folder, a group of them as one ninja graph.
 
-One nvcc run per source makes the PTX, the cubin and the host library, so the three belong together. What comes
-out, a refusal included, is kept in the cache under everything it depends on.
+One run per source makes the PTX, the cubin and the host library, so the three belong together. It calls nvcc's stages
+(`stages.py`) or, where they do not get through, nvcc, which is the definition of what compiles and what is said about
+a source that does not. What comes out, a refusal included, is kept in the cache under everything it depends on.
 """
 
 from __future__ import annotations
@@ -12,24 +13,26 @@ import shlex
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
+from typing import Literal
 
 import ninja
 
 from cudagym.build.cache import Store, key_of
+from cudagym.build.stages import FILE, STAGES_DONE, Stages, stages_of
 from cudagym.build.toolchain import Toolchain
 from cudagym.errors import BuildFailed, CandidateError, GraderError, InfrastructureError
 from cudagym.record import Record
 from cudagym.sandbox import BoxLimits, box_command, private_folder, read_report, run_boxed
 
 MAX_SOURCE_BYTES = 256 << 10
-FILE = "candidate.cu"
-"""The name is the same for all, because it becomes part of the names of kernels in anonymous namespaces."""
-
+SCRIPT = "stages.sh"
 _FILE_MIB = 32
 LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=20, memory_bytes=4 << 30, file_bytes=_FILE_MIB << 20, open_files=256)
 _LOG_BYTES = 1 << 20
 _MESSAGE_CHARACTERS = 6000
-_CACHE_VERSION = "2"
+_CACHE_VERSION = "3"
+Via = Literal["stages", "nvcc"]
+"""How to compile: nvcc's stages, with nvcc where they fail, or nvcc alone."""
 _TROUBLE = re.compile(r"No space left on device|unsupported GNU version|cannot execute|died due to signal 9")
 """What a compiler says when the machine is at fault, or a candidate that wants it to look so."""
 _HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h"}
@@ -43,17 +46,19 @@ class Unit(Record):
 
 
 class Compiled(Record):
-    """What one nvcc run made. `library` is the host code as a shared object, without a CUDA runtime."""
+    """What one run made. `library` is the host code as a shared object, without a CUDA runtime."""
 
     ptx: str
     cubin: bytes
     library: bytes
     log: str
     """The compiler's messages, with ptxas's resource usage."""
+    via: Via
+    """What made it in the end."""
 
 
 def compile_units(
-    units: Sequence[Unit], arch: str, toolchain: Toolchain, *, jobs: int | None = None
+    units: Sequence[Unit], arch: str, toolchain: Toolchain, *, jobs: int | None = None, via: Via = "stages"
 ) -> list[Compiled | BuildFailed]:
     """Compiles every unit for `arch` (as nvcc spells it: `sm_90a`), at most `jobs` at a time.
 
@@ -66,7 +71,7 @@ def compile_units(
     missing: dict[str, Unit] = {}
     keys = []
     for unit in units:
-        key = key_of(_CACHE_VERSION, toolchain.version, *flags, unit.prototype, unit.source)
+        key = key_of(_CACHE_VERSION, via, toolchain.version, *flags, unit.prototype, unit.source)
         keys.append(key)
         if key in results or key in missing:
             continue
@@ -78,7 +83,7 @@ def compile_units(
             missing[key] = unit
     if missing:
         with private_folder() as folder:
-            _run_graph(list(missing.values()), flags, toolchain, folder, jobs)
+            _run_graph(list(missing.values()), flags, toolchain, folder, jobs, via)
             for index, (key, unit) in enumerate(missing.items()):
                 results[key], lasting = _collect(unit, folder / str(index), toolchain)
                 if lasting:
@@ -92,7 +97,7 @@ def _require_working(flags: list[str], toolchain: Toolchain) -> None:
     """Raises InfrastructureError when not even a trivial source compiles."""
     trivial = Unit(source='extern "C" void solve() {}', prototype="void solve()")
     with private_folder() as folder:
-        _run_graph([trivial], flags, toolchain, folder, 1)
+        _run_graph([trivial], flags, toolchain, folder, 1, "nvcc")
         result, _ = _collect(trivial, folder / "0", toolchain)
     if isinstance(result, BuildFailed):
         raise InfrastructureError(f"nvcc does not work on this machine:\n{result}")
@@ -129,19 +134,23 @@ def unfit(source: str, prototype: str) -> str | None:
     return None
 
 
-def _run_graph(units: Sequence[Unit], flags: list[str], toolchain: Toolchain, folder: Path, jobs: int) -> None:
-    """Lays out a folder per unit and has ninja run one boxed nvcc in each, which leaves a report and a log."""
-    nvcc: list[str | Path] = [toolchain.nvcc, "-ccbin", toolchain.cxx, *flags]
-    boxed = shlex.join(box_command(nvcc, LIMITS, report_fd=3))
-    lines = ["ninja_required_version = 1.5", "rule nvcc"]
-    lines += [f"  command = cd $out && TMPDIR=$$PWD exec {boxed.replace('$', '$$')} >log 2>&1 3>report"]
+def _run_graph(
+    units: Sequence[Unit], flags: list[str], toolchain: Toolchain, folder: Path, jobs: int, via: Via
+) -> None:
+    """Lays out a folder per unit and has ninja run one box in each, which leaves a report and a log."""
+    stages = stages_of(toolchain, tuple(flags)) if via == "stages" else None
+    nvcc = [str(toolchain.nvcc), "-ccbin", str(toolchain.cxx), *flags]
+    lines = ["ninja_required_version = 1.5", "rule box"]
+    lines += ["  command = cd $out && TMPDIR=$$PWD exec $boxed >log 2>&1 3>report"]
+    if stages:
+        (folder / SCRIPT).write_text(stages.script)
     for index, unit in enumerate(units):
         private = folder / str(index)
         private.mkdir(mode=0o700)
-        (private / FILE).write_bytes(unit.source.encode())
-        headers = [f"#include <{name}>\n" for word, name in _HEADERS.items() if word in unit.prototype]
-        (private / "prototype.h").write_text(f'{"".join(headers)}extern "C" {unit.prototype};\n')
-        lines += [f"build {index}: nvcc always"]
+        prepared = _lay_out(unit, private, stages)
+        command = ["/bin/sh", str(folder / SCRIPT)] if prepared else nvcc
+        boxed = shlex.join(box_command(command, LIMITS, report_fd=3)).replace("$", "$$")
+        lines += [f"build {index}: box always", f"  boxed = {boxed}"]
     lines += ["build always: phony", ""]
     (folder / "build.ninja").write_text("\n".join(lines))
     wall = LIMITS.wall_seconds * ceil(len(units) / jobs) + 30
@@ -149,6 +158,17 @@ def _run_graph(units: Sequence[Unit], flags: list[str], toolchain: Toolchain, fo
     done = run_boxed([str(word) for word in graph], cwd=folder, limits=BoxLimits(wall_seconds=wall))
     if not all((folder / str(index) / "report").exists() for index in range(len(units))):
         raise GraderError(f"ninja did not run every compiler: {done.output.decode(errors='replace')[-2000:]}")
+
+
+def _lay_out(unit: Unit, folder: Path, stages: Stages | None) -> bool:
+    """Writes the unit's files. Whether `stages` may try it; if not, it is nvcc's."""
+    headers = [f"#include <{name}>\n" for word, name in _HEADERS.items() if word in unit.prototype]
+    prototype = f'{"".join(headers)}extern "C" {unit.prototype};\n'
+    (folder / "prototype.h").write_text(prototype)
+    if stages and stages.prepare(unit.source, prototype, folder):
+        return True
+    (folder / FILE).write_bytes(unit.source.encode())
+    return False
 
 
 def _collect(unit: Unit, folder: Path, toolchain: Toolchain) -> tuple[Compiled | BuildFailed, bool]:
@@ -162,7 +182,8 @@ def _collect(unit: Unit, folder: Path, toolchain: Toolchain) -> tuple[Compiled |
         ptx = _without_paths((folder / "candidate.ptx").read_bytes().decode(errors="replace"), folder, toolchain)
         cubin = next(folder.glob("*.cubin")).read_bytes()
         library = (folder / "candidate.so").read_bytes()
-        return Compiled(ptx=ptx, cubin=cubin, library=library, log=log), True
+        via: Via = "stages" if (folder / STAGES_DONE).exists() else "nvcc"
+        return Compiled(ptx=ptx, cubin=cubin, library=library, log=log, via=via), True
     if "signal 24" in log or "CPU time limit exceeded" in log or report.over_cpu:
         return BuildFailed(f"The compiler ran past its {LIMITS.cpu_seconds} s limit of CPU time."), True
     if "signal 25" in log or "File size limit exceeded" in log:
@@ -211,6 +232,7 @@ def _to_files(result: Compiled | BuildFailed) -> dict[str, bytes]:
         "candidate.cubin": result.cubin,
         "candidate.so": result.library,
         "log": result.log.encode(),
+        "via": result.via.encode(),
     }
 
 
@@ -222,4 +244,5 @@ def _from_files(files: dict[str, bytes]) -> Compiled | BuildFailed:
         cubin=files["candidate.cubin"],
         library=files["candidate.so"],
         log=files["log"].decode(),
+        via="stages" if files["via"] == b"stages" else "nvcc",
     )

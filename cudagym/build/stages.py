@@ -1,0 +1,247 @@
+"""nvcc's own stages, called directly on pared headers: the fast way from a source to PTX, cubin and host library.
+
+nvcc is a driver. It preprocesses twice, for the host and for the device, splits off the host code and lowers
+launches with cudafe++, compiles the device code with cicc and ptxas, and the host code with g++. Here the same
+programs run with the arguments that nvcc itself prints, with these differences:
+
+- They read, instead of whole headers, the declarations that the source can name (`headers.py`).
+- Host code is compiled at -O0, is linked against the C library only (the recorder brings the others), and carries no
+  copy of the device code, which nothing reads.
+- Independent stages run side by side. For that the identity of the module, which becomes part of the names of kernels
+  with internal linkage, is fixed instead of being derived from a path.
+
+Whatever does not go through here, a wrong source included, is left to nvcc in the same box: its word counts.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shlex
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from cudagym.build.cache import Store, key_of
+from cudagym.build.headers import Headers, words
+from cudagym.build.toolchain import Toolchain
+from cudagym.errors import GraderError
+from cudagym.sandbox import BoxLimits, private_folder, run_boxed
+from cudagym.source import without_comments
+
+FILE = "candidate.cu"
+"""The name is the same for all, because it becomes part of the names of kernels in anonymous namespaces."""
+STAGES_DONE = "stages_done"
+"""A file of this name in a unit's folder says that nvcc was not needed."""
+
+_SIDES = {"host": "candidate.cpp4.ii", "device": "candidate.cpp1.ii"}
+"""The two preprocessed texts, under the names that nvcc gives them."""
+_VERSION = "1"
+_MAX_TEXT_BYTES = 32 << 20
+_LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=30, memory_bytes=4 << 30, file_bytes=64 << 20, open_files=256)
+_LEADING = re.compile(
+    r'(?:\s+|//[^\n]*|/\*[\s\S]*?\*/|#[ \t]*include[ \t]*(?:<(?P<name>[\w.+/-]+)>)[ \t\r]*(?=\n|//|/\*|$))*'
+)
+_INCLUDE = re.compile(r"#[ \t]*include[ \t]*<([\w.+/-]+)>")
+_LATER = re.compile(r"(?:#|%:|\?\?=)\s*(?:include|import|embed)|__COUNTER__")
+_MODULE = "_00000000_12_candidate_cu_solve"
+_NO_DEVICE_CODE = "static const unsigned long long __fatDeviceText[4] = {0x466243b1};\n"
+"""Stands in for the fatbinary. The number opens NVIDIA's wrapper structure (fatbinary_section.h)."""
+
+
+class Stages:
+    """The stages for one architecture and one set of nvcc options."""
+
+    def __init__(self, toolchain: Toolchain, flags: Sequence[str]) -> None:
+        """`flags` are nvcc's, without the compilers' paths. Raises GraderError when nvcc lists no stages."""
+        self._toolchain = toolchain
+        self._flags = tuple(flags)
+        self._commands, self._libdevice = _listed(toolchain, self._flags)
+        self._headers: dict[tuple[str, ...], dict[str, Headers] | None] = {}
+        self._lock = threading.Lock()
+        self._host_names = words((toolchain.include / "crt" / "host_runtime.h").read_text(errors="replace"))
+
+    def prepare(self, source: str, prototype_header: str, folder: Path) -> bool:
+        """Writes what the script needs into a unit's folder; False when nvcc has to compile this source."""
+        found = leading_includes(source)
+        if found is None:
+            return False
+        includes, rest = found
+        needed = tuple(dict.fromkeys([*_INCLUDE.findall(prototype_header), *includes]))
+        headers = self._headers_of(needed)
+        if headers is None:
+            return False
+        names = words(without_comments(rest)) | words(prototype_header)
+        for side, file in _SIDES.items():
+            extra = self._host_names if side == "host" else set()
+            (folder / file).write_text(headers[side].pare(names | extra))
+            (folder / f"{side}.macros").write_text(headers[side].macros)
+        (folder / FILE).write_bytes(rest.encode())
+        (folder / "original.cu").write_bytes(source.encode())
+        (folder / "candidate.module_id").write_text(_MODULE)
+        (folder / "candidate.fatbin.c").write_text(_NO_DEVICE_CODE)
+        return True
+
+    @functools.cached_property
+    def script(self) -> str:
+        """A shell script that runs the stages in the folder it is started in, and nvcc when one of them fails."""
+        run = {name: shlex.join(command) for name, command in self._commands.items()}
+        nvcc = shlex.join([str(self._toolchain.nvcc), "-ccbin", str(self._toolchain.cxx), *self._flags])
+        return f"""export NVVMIR_LIBRARY_DIR={shlex.quote(self._libdevice)}
+host() {{ {run["host"]} >> {_SIDES["host"]} && {run["cudafe++"]}; }}
+device() {{ {run["device"]} >> {_SIDES["device"]} && {run["cicc"]}; }}
+library() {{ {run["compile"]} && {run["link"]}; }}
+stages() {{
+  host & other=$!
+  device || {{ status=$?; wait $other; return $status; }}
+  wait $other || return $?
+  library & other=$!
+  {run["ptxas"]} || {{ status=$?; wait $other; return $status; }}
+  wait $other
+}}
+stages > stages.log 2>&1
+status=$?
+case $status in
+  0) : > {STAGES_DONE}; exec cat stages.log ;;
+  152) echo "CPU time limit exceeded"; exit 1 ;;
+esac
+mv -f original.cu {FILE}
+rm -f candidate.module_id candidate.fatbin.c {" ".join(_SIDES.values())}
+exec {nvcc}
+"""
+
+    def _headers_of(self, includes: tuple[str, ...]) -> dict[str, Headers] | None:
+        """The headers `includes`, after cuda_runtime.h, for both sides. None when they cannot be pared."""
+        with self._lock:
+            if includes not in self._headers:
+                if len(self._headers) >= _MAX_HEADERS:
+                    self._headers.pop(next(iter(self._headers)))
+                self._headers[includes] = self._load(includes)
+            return self._headers[includes]
+
+    def _load(self, includes: tuple[str, ...]) -> dict[str, Headers] | None:
+        store = Store("headers")
+        key = key_of(_VERSION, self._toolchain.version, str(self._toolchain.root), *self._flags, "--", *includes)
+        files = store.get(key)
+        if files is None:
+            files = self._parse(includes)
+            store.put(key, files)
+        return {side: Headers.from_json(files[side]) for side in _SIDES} if files.keys() >= _SIDES.keys() else None
+
+    def _parse(self, includes: tuple[str, ...]) -> dict[str, bytes]:
+        """The parsed headers of both sides as files for the cache; none when they do not preprocess or split."""
+        lines = []
+        for side in _SIDES:
+            command = [word for word in self._commands[side] if word != FILE]
+            plain = shlex.join(_without(command, "-imacros", "-include"))
+            lines += [f"{plain} -include cuda_runtime.h headers.cu > {side}.ii || exit 1"]
+            lines += [f"{plain} -dM -include cuda_runtime.h headers.cu > {side}.all || exit 1"]
+            lines += [f"{plain} -dM empty.cu > {side}.base || exit 1"]
+        with private_folder() as folder:
+            (folder / "empty.cu").touch()
+            (folder / "headers.cu").write_text("".join(f"#include <{name}>\n" for name in includes))
+            done = run_boxed(["/bin/sh", "-c", "\n".join(lines)], cwd=folder, limits=_LIMITS)
+            if done.exit_code != 0 or (folder / "host.ii").stat().st_size > _MAX_TEXT_BYTES:
+                return {}
+            texts = {file.name: file.read_text(errors="surrogateescape") for file in folder.iterdir()}
+        try:
+            return {
+                side: Headers.parse(
+                    texts[f"{side}.ii"], _difference(texts[f"{side}.all"], texts[f"{side}.base"])
+                ).to_json()
+                for side in _SIDES
+            }
+        except ValueError:
+            return {}
+
+
+_MAX_HEADERS = 16
+
+
+@functools.lru_cache(maxsize=8)
+def stages_of(toolchain: Toolchain, flags: tuple[str, ...]) -> Stages:
+    """The stages for these flags, shared by all who ask."""
+    return Stages(toolchain, flags)
+
+
+def leading_includes(source: str) -> tuple[tuple[str, ...], str] | None:
+    """The headers that a source includes before anything else, and the source with those lines left blank.
+
+    None when it includes more later, or names a header that is not one of a toolkit or a standard library.
+    """
+    match = _LEADING.match(source)
+    end = match.end() if match else 0
+    head, rest = source[:end], source[end:]
+    if "\\\n" in head or _LATER.search(rest):
+        return None
+    names: list[str] = []
+    lines = []
+    for line in head.split("\n"):
+        found = _INCLUDE.match(line.strip())
+        if found and (found[1].startswith("/") or ".." in found[1]):
+            return None
+        names += [found[1]] if found else []
+        lines.append(line[line.find(">") + 1 :] if found else line)
+    if any(_LATER.search(line) for line in lines):
+        return None
+    return tuple(dict.fromkeys(names)), "\n".join(lines) + rest
+
+
+def _difference(all_macros: str, base: str) -> str:
+    """The #define lines that headers add to what the compiler defines by itself."""
+    known = set(base.splitlines())
+    return "\n".join(line for line in sorted(all_macros.splitlines()) if line not in known) + "\n"
+
+
+def _without(command: Sequence[str], *options: str) -> list[str]:
+    """The command without these options and their arguments."""
+    kept: list[str] = []
+    skip = False
+    for word in command:
+        if not skip and word not in options:
+            kept.append(word)
+        skip = word in options and not skip
+    return kept
+
+
+def _listed(toolchain: Toolchain, flags: Sequence[str]) -> tuple[dict[str, list[str]], str]:
+    """The stages that nvcc lists for `flags`, by name and as changed for use here, and libdevice's folder."""
+    with private_folder() as folder:
+        (folder / FILE).touch()
+        dry: list[str | Path] = [toolchain.nvcc, "-ccbin", toolchain.cxx, *flags, "--dryrun"]
+        text = run_boxed(dry, cwd=folder, limits=_LIMITS).output.decode(errors="replace")
+    lines = [line.removeprefix("#$ ") for line in text.splitlines() if line.startswith("#$ ")]
+    variables = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
+    commands = {}
+    for line in lines:
+        if re.match(r"\w+=", line) or line.startswith("rm "):
+            continue
+        words_ = [re.sub(r"\$(\w+)", lambda m: variables.get(m[1], m[0]), word) for word in shlex.split(line)]
+        for name, command in _adapted(words_, toolchain).items():
+            commands[name] = command
+    missing = {"host", "device", "cudafe++", "cicc", "ptxas", "compile", "link"} - commands.keys()
+    if missing or "NVVMIR_LIBRARY_DIR" not in variables:
+        lacking = ", ".join(sorted(missing)) or "its libraries"
+        raise GraderError(f"nvcc --dryrun does not list {lacking}:\n{text[:2000]}")
+    return commands, variables["NVVMIR_LIBRARY_DIR"]
+
+
+def _adapted(command: list[str], toolchain: Toolchain) -> dict[str, list[str]]:
+    """One of nvcc's commands under the name of its stage, as it is called here."""
+    program = Path(command[0]).name
+    if program in ("cudafe++", "ptxas"):
+        path = str(toolchain.root / "bin" / program)
+        return {program: [path, *(word for word in command[1:] if word != "--gen_module_id_file")]}
+    if program == "cicc":
+        return {program: command}
+    if program != Path(toolchain.cxx).name:
+        return {}
+    quick = ["-O0" if word == "-O3" else word for word in command]
+    if "-E" in command:
+        side = "device" if any(word.startswith("-D__CUDA_ARCH__=") for word in command) else "host"
+        at = command.index("-include")  # of cuda_runtime.h, which the pared text stands for
+        return {side: [*_without([*command[:at], *command[at + 2 :]], "-o"), "-imacros", f"{side}.macros"]}
+    if "-c" in command:
+        # The stub that registers kernels includes this one for what the pared text has already.
+        return {"compile": [*quick, "-w", "-D__COMMON_FUNCTIONS_H__"]}
+    return {"link": [*quick, "-nodefaultlibs", "-lc"]}
