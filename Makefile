@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
 
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench bench-build clean
 
 help:
-	@echo "make demo    the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 15 minutes)"
-	@echo "make test    style, types and tests (at most 6 minutes)"
-	@echo "make bench   seconds per verdict by stage, cold and cached"
-	@echo "make clean   remove .venv and what tools left behind (runs/ and the cache folder stay)"
+	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 15 minutes)"
+	@echo "make test         style, types and tests (at most 6 minutes)"
+	@echo "make bench        seconds per verdict by stage, cold and cached"
+	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
+	@echo "make clean        remove .venv and what tools left behind (runs/ and the cache folder stay)"
 
 # The pin in constraints.txt lets pip take a CPU wheel of torch where one lies at hand.
 $(STAMP): pyproject.toml constraints.txt
@@ -36,6 +37,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/verdicts.py
+
+bench-build: $(STAMP)
+	$(BIN)/python benchmarks/builds.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
