@@ -2,7 +2,8 @@
 
 Most of a compiler's time on a kernel goes into headers that it does not use: cuda_runtime.h alone is 35,000 lines
 after the preprocessor. Here that text is split into its declarations once. For a source, only those are kept
-whose names occur in the source, in a macro that it can reach, or in a declaration that is kept.
+whose names occur in the source, in a macro that it can reach, or in a declaration that is kept. What lies in a
+namespace is reached only by who mentions the outermost one, or lies in it too.
 
 Leaving out the rest changes nothing that compiles. A declaration is left out only with every other declaration of
 the same name, so a lookup finds all of an overload set or none of it, and one that finds none is an error (upon
@@ -38,19 +39,24 @@ IMPLICIT = frozenset(
 )
 """What compilers and the code that cudafe++ writes look up without being told."""
 
+_ALIAS = re.compile(r"namespace\s+(\w+)\s*=\s*(?:::\s*)?(\w+)")
 _WORD = re.compile(r"[A-Za-z_]\w*")
+_SUFFIX = re.compile(r"(?:[\"']|\b\d[\d.]*)([A-Za-z_]\w*)")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
 _DIRECTIVE = re.compile(r"^[ \t]*#[^\n]*$", re.MULTILINE)
 _MARKER = re.compile(r'#[ \t]*(\d+)[ \t]+("(?:[^"\\]|\\.)*")([ \d]*)')
+_OF_NEXT = re.compile(r"[ \t]*#[ \t]*pragma[ \t]+(?:nv_exec_check_disable|hd_warning_disable|nv_abi|unroll)\b")
+"""Pragmas that belong to the declaration after them."""
 _SCANNED = re.compile(
     r'^[ \t]*#[^\n]*$|\bR"(?P<fence>[^()\\\s]{0,16})\([\s\S]*?\)(?P=fence)"|' + _STRING.pattern + r"|[{}()\[\];]",
     re.MULTILINE,
 )
 _DEFINE = re.compile(r"#define (\w+)(?:\([^)]*\))?(.*)")
+_GOES_ON = re.compile(r"\s*[,{]")
 _BRACKETS = re.compile(r"[()]")
-_ANGLES = re.compile(r"[<>()]")
+_ANGLES = re.compile(r"->|[<>]=|[<>()]")
 _WITH_ARGUMENTS = re.compile(
-    r"\b(?:__attribute__|__attribute|alignas|__asm__|__asm|asm|noexcept|decltype|__decltype|__typeof__|throw|explicit"
+    r"\b(?:__attribute__|__attribute|alignas|__asm__|__asm|asm|noexcept|decltype|__decltype|__typeof__|__typeof|typeof|throw|explicit"
     r")\s*\("
 )
 _TEMPLATE = re.compile(r"\s*(?:(?:extern|inline|static|__extension__)\s+)*template\s*(<)?")
@@ -58,13 +64,19 @@ _CLASS = re.compile(
     r"(?:(?:extern|static|inline|const|constexpr|typedef|__extension__)\s+)*"
     r"(?:struct|class|union|enum(?:\s+(?:class|struct))?)\b"
 )
+_OPERATOR = re.compile(r"[^(=]*\boperator\b")
+_USING = re.compile(r"\s*using\s+[^=]*$")
+_DIRECTIVE_OF_USE = re.compile(r"\busing\s+namespace\b")
 _NAMESPACE = re.compile(r"(?:inline\s+)?namespace\b[^;=]*$|extern\s*\"\"$")
 _CHAIN = re.compile(r"((?:\b\w+\s*::\s*)*)~?\s*(\b\w+)$")
 
 
 def words(text: str) -> set[str]:
-    """The identifiers in `text`, keywords aside. Comments and strings count if they are there."""
-    return set(_WORD.findall(text)) - KEYWORDS
+    """The identifiers in `text`, keywords aside, and `""km` for a literal like `5km`.
+
+    Comments and strings count if they are there.
+    """
+    return (set(_WORD.findall(text)) | {f'""{suffix}' for suffix in _SUFFIX.findall(text)}) - KEYWORDS
 
 
 @dataclass(slots=True)
@@ -79,6 +91,10 @@ class _Piece:
     """Of a declaration: the names any of which asks for it; None when it always stays."""
     names: set[str] | None = None
     """Of a declaration: all identifiers in it."""
+    also: set[str] | None = None
+    """Of a specialization or overload: the types that it is for. It is not needed unless all of them are."""
+    space: str = ""
+    """The outermost namespace that it lies in."""
 
 
 class Headers:
@@ -91,12 +107,18 @@ class Headers:
         self._used_by: dict[str, set[str]] = {}
         for line in macros.splitlines():
             if found := _DEFINE.match(line):
-                self._used_by[found[1]] = words(_STRING.sub("", found[2]))
-        self._always = [i for i, piece in enumerate(pieces) if piece.kind != "declaration" or piece.triggers is None]
-        self._asked_by: dict[str, list[int]] = {}
+                self._used_by[found[1]] = words(_STRING.sub('""', found[2]))
+        self._always: dict[str, list[int]] = {}
+        self._asked_by: dict[tuple[str, str], list[int]] = {}
         for index, piece in enumerate(pieces):
             for name in piece.triggers or ():
-                self._asked_by.setdefault(name, []).append(index)
+                self._asked_by.setdefault((piece.space, name), []).append(index)
+            if piece.kind == "declaration" and piece.triggers is None:
+                self._always.setdefault(piece.space, []).append(index)
+        self._spaces = {piece.space: piece.space for piece in pieces if piece.space}
+        for piece in pieces:
+            if found := _ALIAS.search(piece.text if piece.triggers is None else ""):
+                self._spaces[found[1]] = self._spaces.get(found[2], found[2])
 
     @classmethod
     def parse(cls, text: str, macros: str) -> Headers:
@@ -108,23 +130,68 @@ class Headers:
         _narrow(pieces)
         return cls(pieces, macros)
 
-    def pare(self, names: Iterable[str]) -> str:
+    def pare(self, names: set[str]) -> str:
         """The text with only those declarations that a source in which `names` occur can reach."""
-        todo = [*names, *IMPLICIT]
-        kept = set(self._always)
-        for index in self._always:
-            todo.extend(self._pieces[index].names or ())
-        seen = set(todo)
+        kept = {index for index, piece in enumerate(self._pieces) if piece.kind != "declaration"}
+        seen: dict[str, set[str]] = {}  # by namespace: the names asked for by text that can look into it
+        known: set[str] = set()
+        waiting: dict[str, list[int]] = {}
+        todo = [(names, self._reach(names)), (set(IMPLICIT), {"", "std"})]
+
+        def keep(index: int, *, for_sure: bool = False) -> None:
+            piece = self._pieces[index]
+            if index in kept:
+                return
+            if not for_sure and (missing := (piece.also or set()) - known):
+                waiting.setdefault(missing.pop(), []).append(index)
+                return
+            kept.add(index)
+            uses = self._uses(piece)
+            todo.extend(uses)
+            if _USING.match(piece.text):  # names something that has to be there, of use or not
+                asked = [(space, name) for used, spaces in uses for space in spaces for name in used]
+                for found in [index for pair in asked for index in self._asked_by.get(pair, ())]:
+                    keep(found, for_sure=True)
+
         while todo:
-            name = todo.pop()
-            found = self._used_by.get(name, set()) - seen
-            for index in self._asked_by.get(name, ()):
-                if index not in kept:
-                    kept.add(index)
-                    found |= (self._pieces[index].names or set()) - seen
-            seen |= found
-            todo.extend(found)
+            used, spaces = todo.pop()
+            for name in used - known:
+                known.add(name)
+                for index in waiting.pop(name, ()):
+                    keep(index)
+            for space in spaces:
+                if space not in seen:
+                    seen[space] = set()
+                    for index in self._always.get(space, ()):
+                        keep(index)
+                new = used - seen[space]
+                seen[space] |= new
+                for name in new:
+                    for index in self._asked_by.get((space, name), ()):
+                        keep(index)
+                    if expansion := self._used_by.get(name):
+                        todo.append((expansion, self._reach(expansion) | spaces))
         return "".join(piece.where + piece.text for piece in _without_empty(self._pieces[i] for i in sorted(kept)))
+
+    def _uses(self, piece: _Piece) -> list[tuple[set[str], set[str]]]:
+        """The names that a declaration uses, each set with the namespaces where they may be found.
+
+        From outside of a namespace, only what is written `space::name` is found there.
+        """
+        names = piece.names or set()
+        reach = self._reach(names)
+        own = {"", piece.space}
+        if _DIRECTIVE_OF_USE.search(piece.text):
+            return [(names, own | reach)]
+        outside = [name for name in names & self._spaces.keys() if self._spaces[name] not in own]
+        if not outside:
+            return [(names, own)]
+        chains = re.compile(rf"\b(?:{'|'.join(outside)})\s*((?:::\s*(?:template\s+)?~?\w+\s*)+)")
+        return [(names, own), (words(" ".join(chains.findall(piece.text))), reach - own)]
+
+    def _reach(self, names: set[str]) -> set[str]:
+        """The namespaces, by their outermost, that text with these names can look into."""
+        return {self._spaces[name] for name in names & self._spaces.keys()} | {""}
 
     def to_json(self) -> bytes:
         """Everything, for the cache."""
@@ -133,7 +200,10 @@ class Headers:
         def numbers(names: set[str] | None) -> list[int] | None:
             return None if names is None else [table.setdefault(name, len(table)) for name in sorted(names)]
 
-        rows = [(p.kind, p.where, p.text, numbers(p.triggers), numbers(p.names)) for p in self._pieces]
+        rows = [
+            (p.kind, p.where, p.text, numbers(p.triggers), numbers(p.names), numbers(p.also), p.space)
+            for p in self._pieces
+        ]
         return json.dumps({"pieces": rows, "names": list(table), "macros": self.macros}).encode()
 
     @classmethod
@@ -145,7 +215,10 @@ class Headers:
         def named(numbers: list[int] | None) -> set[str] | None:
             return None if numbers is None else {table[number] for number in numbers}
 
-        pieces = [_Piece(kind, where, text, named(t), named(n)) for kind, where, text, t, n in stored["pieces"]]
+        pieces = [
+            _Piece(kind, where, text, named(triggers), named(names), named(also), space)
+            for kind, where, text, triggers, names, also, space in stored["pieces"]
+        ]
         return cls(pieces, stored["macros"])
 
 
@@ -173,13 +246,17 @@ def _without_empty(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
 
 def _split(text: str) -> Iterator[_Piece]:
     """Cuts `text` at the ends of its declarations, namespaces entered."""
-    start = parens = braces = depth = 0
+    start = parens = braces = 0
+    spaces: list[str] = []  # the namespaces that are open, "" for a block with linkage
     body: int | None = None  # where the first brace of the declaration at hand opens
     ends_with_body = False
     marker_line, marker_end, file, flags = 1, 0, '"<headers>"', ""
 
     def where(at: int) -> str:
         return f"# {marker_line + text.count(chr(10), marker_end, at)} {file}{flags}\n"
+
+    def column(at: int) -> int:
+        return at - text.rfind("\n", 0, at) - 1
 
     for token in _SCANNED.finditer(text):
         kind = token[0][0]
@@ -191,7 +268,7 @@ def _split(text: str) -> Iterator[_Piece]:
                     start = token.end()
                 marker_line, file, marker_end = int(marker[1]), marker[2], token.end() + 1
                 flags = "".join(f" {flag}" for flag in marker[3].split() if flag in "34")
-            elif between:
+            elif between and not _OF_NEXT.match(token[0]):
                 yield _Piece("pragma", where(at), token[0] + "\n")
                 start = token.end()
         elif kind in "([":
@@ -202,35 +279,44 @@ def _split(text: str) -> Iterator[_Piece]:
             if parens == 0 and braces == 0 and body is None:
                 head = _plain(text[start:at])
                 if _NAMESPACE.match(head):
+                    spaces.append(next((word for word in _WORD.findall(head) if word not in KEYWORDS), ""))
                     yield _Piece("open", where(at), _DIRECTIVE.sub("", text[start:at]).strip() + " {\n")
-                    start, depth = token.end(), depth + 1
+                    start = token.end()
                     continue
                 body, ends_with_body = at, _is_function(head)
             braces += 1
         elif kind == "}" and braces == 0:
-            depth -= 1
-            if parens or depth < 0 or text[start:at].strip():
+            if parens or not spaces or text[start:at].strip():
                 raise ValueError(f"unbalanced braces near {text[at - 40 : at + 1]!r}")
+            spaces.pop()
             yield _Piece("close", "", "}\n")
             start = token.end()
         elif kind in "};":
             braces -= kind == "}"
+            if kind == "}" and ends_with_body and _GOES_ON.match(text, token.end()):
+                continue  # of a member's initializer, not of the constructor
             if braces == 0 and parens == 0 and (kind == ";" or ends_with_body):
-                yield from _declaration(text[start : token.end()], (body or at) - start, start, where)
+                space = next((name for name in spaces if name), "")
+                yield from _declaration(text[start : token.end()], (body or at) - start, start, space, where, column)
                 start, body, ends_with_body = token.end(), None, False
-    if braces or parens or depth or text[start:].strip():
+    if braces or parens or spaces or text[start:].strip():
         raise ValueError("the headers end in the middle of a declaration")
 
 
-def _declaration(raw: str, body: int, start: int, where: Callable[[int], str]) -> Iterator[_Piece]:
+def _declaration(
+    raw: str, body: int, start: int, space: str, where: Callable[[int], str], column: Callable[[int], int]
+) -> Iterator[_Piece]:
     text = raw.strip()
     if text == ";":
         return
     at = start + len(raw) - len(raw.lstrip())
-    names = words(_STRING.sub("", _DIRECTIVE.sub("", text)))
+    indent = " " * column(at)
+    names = words(_STRING.sub('""', _DIRECTIVE.sub("", text)))
     triggers = _triggers(raw[:body], text)
     if triggers is None or triggers:
-        yield _Piece("declaration", where(at), text + "\n", triggers, names)
+        yield _Piece(
+            "declaration", where(at), f"{indent}{text}\n", triggers, names, _types_it_is_for(raw[:body], space), space
+        )
 
 
 def _bare(text: str) -> str:
@@ -265,7 +351,7 @@ def _after_angle(text: str, at: int) -> int:
     for bracket in _ANGLES.finditer(text, at):
         if bracket[0] in "()":
             parens += 1 if bracket[0] == "(" else -1
-        elif parens == 0:
+        elif parens == 0 and len(bracket[0]) == 1:
             depth += 1 if bracket[0] == "<" else -1
             if depth == 0:
                 return bracket.end()
@@ -281,7 +367,7 @@ def _without_angles(text: str) -> str:
 
 def _is_function(plain: str) -> bool:
     """Whether this head (of a declaration with a body, or whole) is that of a function."""
-    if "operator" in plain:
+    if _OPERATOR.match(plain):
         return True
     plain = _without_angles(plain)
     if (found := _CLASS.match(plain)) and re.match(r"(?:\s*::\s*\w+|\s+\w+)*\s*(?::(?!:)|$)", plain[found.end() :]):
@@ -307,8 +393,11 @@ def _triggers(head: str, text: str) -> set[str] | None:
         return {found[1]}
     if re.match(r"using\b", plain):
         return set(_WORD.findall(plain)[-1:])
-    if re.search(r"\boperator\b", plain):
-        return words(plain) | {"operator"}
+    if found := _OPERATOR.match(plain):
+        outer = re.search(r"(\w+)\s*::\s*$", _without_angles(plain[: found.end() - len("operator")]))
+        if literal := re.match(r"\s*\"\"\s*(\w+)", plain[found.end() :]):
+            return {f'""{literal[1]}'}
+        return words(plain[found.end() :]) | {"operator"} | ({outer[1]} if outer else set())
     if re.match(r"(?:__extension__\s*)?typedef\b", plain):
         return _of_typedef(plain, text)
     if re.match(r"enum\b", plain):
@@ -318,6 +407,22 @@ def _triggers(head: str, text: str) -> set[str] | None:
     if _CLASS.match(plain):
         return _of_class(plain, text)
     return _of_variable(plain) or _of_anything(text)
+
+
+def _types_it_is_for(head: str, space: str) -> set[str] | None:
+    """The names in the template arguments of a specialization's name: `float4` of `struct limits<float4>`.
+
+    Those of a namespace's function are in its parameters: `swap(pair&, pair&)` is of no use without pairs.
+    """
+    plain = _plain(head)
+    found = _CLASS.match(plain)
+    if space and not found and _is_function(plain) and not _OPERATOR.match(plain):
+        return words(plain[plain.find("(") :])
+    name = re.match(r"\s*(?:\w+\s*::\s*)*\w+\s*(?=<)", plain[found.end() :]) if found else None
+    if found is None or name is None:
+        return None
+    at = found.end() + name.end()
+    return words(plain[at : _after_angle(plain, at)])
 
 
 def _of_anything(text: str) -> set[str] | None:
@@ -330,7 +435,7 @@ def _of_anything(text: str) -> set[str] | None:
 
 
 def _of_function(plain: str) -> set[str] | None:
-    """The function's name, or those of the class that it belongs to."""
+    """The function's name, with what stands before `::`."""
     head = _without_angles(plain)
     paren = head.find("(")
     after = head[paren:]
@@ -341,7 +446,7 @@ def _of_function(plain: str) -> set[str] | None:
     found = _CHAIN.search(head[:paren].rstrip())
     if found is None or found[2] in KEYWORDS:
         return None
-    return words(found[1]) | {found[2]}
+    return {f"{found[1]}{found[2]}".replace(" ", "")}
 
 
 def _of_typedef(plain: str, text: str) -> set[str] | None:
@@ -356,39 +461,49 @@ def _of_typedef(plain: str, text: str) -> set[str] | None:
 
 def _of_class(plain: str, text: str) -> set[str] | None:
     found = _CLASS.match(plain)
-    name = _WORD.match(plain[found.end() :].strip()) if found else None
+    name = re.match(r"\s*(?:\w+\s*::\s*)*(\w+)", plain[found.end() :]) if found else None
     if name is None:
         return None
     if "{" not in text:  # a forward declaration, an instantiation, or a variable of an elaborated type
         return words(_without_angles(plain)) or None
     variables = re.sub(r"^[\s\S]*\}", "", _bare(text))
-    return words(variables) | {name[0]}
+    return words(variables) | {name[1]}
 
 
 def _of_variable(plain: str) -> set[str] | None:
-    """The last name before the initializer, with those before `::`; None when there may be several."""
+    """The last name before the initializer, with what stands before `::`; None when there may be several."""
     head = _without_angles(plain.partition("=")[0].rstrip("; \n"))
     head = re.sub(r"(?:\s*\[[^\]]*\])+$", "", head)
     found = _CHAIN.search(head.rstrip())
     if "," in head or "(" in head or found is None or found[2] in KEYWORDS:
         return None
-    return words(found[1]) | {found[2]}
+    return {f"{found[1]}{found[2]}".replace(" ", "")}
+
+
+def _asking(name: str, spaces: set[str]) -> str:
+    """Who asks for `name`: for a class's member the class, for a namespace's the last part."""
+    *outer, last = name.split("::")
+    return outer[-1] if outer and outer[-1] not in spaces else last
 
 
 def _narrow(pieces: list[_Piece]) -> None:
     """Takes out of the triggers what says nothing: namespaces, and for operators all but types that are declared."""
     spaces: set[str] = set()
     types: set[str] = set()
+    classes: set[str] = set()
     aliases: list[tuple[set[str], set[str]]] = []
     for piece in pieces:
         if piece.kind == "open":
             spaces |= words(_bare(piece.text))
         elif piece.triggers and "operator" not in piece.triggers:
             head = _plain(piece.text.partition("{")[0])
-            if _CLASS.match(head) or head.startswith(("typedef", "__extension__ typedef", "using")):
+            if _CLASS.match(head) and not _is_function(head):
+                classes |= piece.triggers
+            elif head.startswith(("typedef", "__extension__ typedef", "using")):
                 types |= piece.triggers
                 if "{" not in piece.text and "(" not in head:
                     aliases.append((piece.triggers, piece.names or set()))
+    types |= classes
     scalars: set[str] = set()  # other names for built-in types: operators do not depend on them
     while grown := [new for new, names in aliases if not new <= scalars and names - new <= scalars]:
         scalars.update(*grown)
@@ -396,4 +511,7 @@ def _narrow(pieces: list[_Piece]) -> None:
         if piece.triggers and "operator" in piece.triggers:
             piece.triggers = (piece.triggers & types) - scalars or None
         elif piece.triggers:
-            piece.triggers = piece.triggers - spaces or None
+            asking = {_asking(name, spaces) for name in piece.triggers}
+            piece.triggers = asking - spaces or asking
+        if piece.also is not None:
+            piece.also = (piece.also & classes) - spaces - (piece.triggers or set()) or None

@@ -79,8 +79,11 @@ extern "C" void solve(const float* x, float* y, int n) { relu<<<400000, 256>>>(x
 
 def test_work_hidden_from_the_sample_earns_nothing(grader: Grader) -> None:
     verdict = grader.grade("relu_fp32", FEW_HEAVY_BLOCKS)
-    assert (verdict.status, verdict.fraction_of_peak) == ("correct", 0.0), verdict.message
-    assert "a few blocks do most of the work" in verdict.message
+    assert verdict.status == "correct", verdict.message
+    assert verdict.fraction_of_peak is not None
+    # The judge's secret chooses the blocks. If it finds heavy ones, the kernel is as slow as it is.
+    assert verdict.fraction_of_peak < 0.01, verdict.message
+    assert verdict.fraction_of_peak > 0 or "a few blocks do most of the work" in verdict.message
 
 
 def test_timed_inputs_are_hard_ones_too(grader: Grader) -> None:
