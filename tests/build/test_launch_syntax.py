@@ -1,0 +1,164 @@
+"""Both ways of compiling agree about sources that launch and structure kernels in every way people do.
+
+nvcc is the definition. The stages may hand a source over to it, but what they make themselves has to be the same:
+refusals with their messages, PTX, resources, plans. Set CUDAGYM_LONG_TESTS to try every part alone and many more
+combinations.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from launch_syntax import Part, Source, packed, parts, sources
+
+from cudagym.build.builder import Build, Builder
+from cudagym.errors import BuildFailed, CandidateError
+from cudagym.hardware import gpu
+from cudagym.specs import get
+
+LONG = bool(os.environ.get("CUDAGYM_LONG_TESTS"))
+SPEC, CARD = get("vector_add_fp32"), gpu("h100")
+SHAPES = ({"n": 1}, {"n": 1000})
+LAUNCHES, NAMES, HEADERS, ALONE = (parts(name) for name in ("launches", "names", "headers", "alone"))
+CLASHES, REFUSED = parts("clashes"), parts("refused")
+STAGES, NVCC = Builder(via="stages"), Builder(via="nvcc")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def fresh_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Results of compilers and code of an earlier day would hide a difference."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDAGYM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def neutral(text: str) -> str:
+    """PTX, or text with names from it, without the module's identity, which is a part of names with internal linkage.
+
+    As `_ZN43_INTERNAL_bfd3a05f_12_candidate_cu_4b4f04a14name...`, whose first number is the length of what follows
+    it up to `name`'s. In the debug sections names are lists of bytes.
+    """
+    text = re.sub(r"(?:^\.b8 [\d,]+\n)+", lambda found: f"{_bytes(found[0])!r}\n", text, flags=re.MULTILINE)
+    named = re.compile(r"(\d\d)(_GLOBAL__N_|_INTERNAL)(?=(_[0-9a-f]{8}_12_candidate_cu_\w*))")
+    for identity in {found[3][: int(found[1]) - len(found[2])] for found in named.finditer(text)}:
+        text = text.replace(identity, "_IDENTITY")
+    text = re.sub(r"\d\d(_GLOBAL__N_|_INTERNAL)_IDENTITY", r"\1_IDENTITY", text)
+    return re.sub(r"_[0-9a-f]{8}_12_candidate_cu_\w+", "_IDENTITY", text)
+
+
+def _bytes(directives: str) -> bytes:
+    return bytes(int(number) for number in re.findall(r"\d+", directives.replace(".b8", "")))
+
+
+def results(source: Source, built: Build | BuildFailed, builder: Builder) -> dict[str, str]:
+    """What came of a source, as far as both ways have to agree."""
+    if isinstance(built, BuildFailed):
+        return {"message": neutral(str(built))}
+    found = {"ptx": neutral(built.module.ptx)}
+    for kernel in built.module.kernels:
+        found[f"kernel {neutral(kernel.name)}"] = neutral(kernel.model_dump_json())
+    for variable in built.module.variables:
+        found[f"variable {neutral(variable.name)}"] = neutral(variable.model_dump_json())
+    for shape in SHAPES:
+        try:
+            plan = builder.record(built, SPEC, shape, CARD).plan
+            found[f"plan for {shape}"] = neutral("\n".join(step.model_dump_json() for step in plan.steps))
+        except CandidateError as error:
+            found[f"plan for {shape}"] = f"{type(error).__name__}: {neutral(str(error))}"
+    return found
+
+
+def built_both_ways(tried: Sequence[Source]) -> list[tuple[Build | BuildFailed, Build | BuildFailed]]:
+    items = [(SPEC, source.text) for source in tried]
+    return list(zip(STAGES.build_many(items, CARD), NVCC.build_many(items, CARD), strict=True))
+
+
+def difference(source: Source, by_stages: Build | BuildFailed, by_nvcc: Build | BuildFailed) -> str:
+    """Where both ways differ about a source, in words; empty when they agree."""
+    ours, theirs = results(source, by_stages, STAGES), results(source, by_nvcc, NVCC)
+    if ours == theirs:
+        return ""
+    if ("message" in ours) != ("message" in theirs):
+        return f"the stages: {ours.get('message', 'it compiles')}\nnvcc: {theirs.get('message', 'it compiles')}"
+    told = []
+    for key in ours.keys() | theirs.keys():
+        one, other = ours.get(key, "").splitlines(), theirs.get(key, "").splitlines()
+        if one != other:
+            line = next((i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), -1)
+            told.append(f"{key}, line {line + 1}:\n  stages: {one[line:][:1]}\n  nvcc:   {other[line:][:1]}")
+    return "\n".join(sorted(told))
+
+
+def reduced(source: Source) -> Source:
+    """The source with as few of its parts as still make a difference."""
+    for smaller in source.smaller():
+        ((by_stages, by_nvcc),) = built_both_ways([smaller])
+        if difference(smaller, by_stages, by_nvcc):
+            return reduced(smaller)
+    return source
+
+
+def check(tried: Sequence[Source]) -> list[tuple[Build | BuildFailed, Build | BuildFailed]]:
+    """Fails with a small source when both ways differ about one of these."""
+    pairs = built_both_ways(tried)
+    wrong = []
+    for source, (by_stages, by_nvcc) in zip(tried, pairs, strict=True):
+        if difference(source, by_stages, by_nvcc):
+            small = reduced(source)
+            ((by_stages, by_nvcc),) = built_both_ways([small])
+            wrong.append(f"{small.title}\n{difference(small, by_stages, by_nvcc)}\n{small.text}")
+    assert not wrong, f"{len(wrong)} of {len(tried)} differ\n\n" + "\n\n".join(wrong)
+    return pairs
+
+
+def alone(chosen: Sequence[Part]) -> list[Source]:
+    return [Source(parts=(part,)) for part in chosen]
+
+
+def test_every_way_to_launch_and_to_name_things() -> None:
+    light = [part for part in HEADERS if not any("/" in line or "cooperative" in line for line in part.includes)]
+    tried = alone(LAUNCHES + NAMES + HEADERS) if LONG else packed(LAUNCHES + NAMES + light, 8)
+    pairs = check(tried)
+    for _, by_nvcc in pairs:
+        assert isinstance(by_nvcc, Build), by_nvcc
+        for shape in SHAPES:
+            assert NVCC.record(by_nvcc, SPEC, shape, CARD).plan.launches
+    quick = [by_stages for by_stages, _ in pairs if isinstance(by_stages, Build) and by_stages.compiled.via == "stages"]
+    assert len(quick) > len(pairs) / 2, "too few sources went through the stages to say that both ways agree"
+
+
+@pytest.mark.skipif(not LONG, reason="takes a minute")
+def test_includes_in_odd_places_and_other_loners() -> None:
+    pairs = check(alone(ALONE))
+    assert not [str(by_nvcc) for _, by_nvcc in pairs if isinstance(by_nvcc, BuildFailed)]
+
+
+def test_what_clashes_with_headers_or_needs_them_is_refused_in_the_same_words() -> None:
+    pairs = check(alone(CLASHES))
+    built = [part.title for part, (_, by_nvcc) in zip(CLASHES, pairs, strict=True) if isinstance(by_nvcc, Build)]
+    assert not built
+
+
+def test_wrong_launches_are_refused_in_the_same_words() -> None:
+    chosen = REFUSED if LONG else REFUSED[::4]
+    pairs = check(alone(chosen))
+    built = [part.title for part, (_, by_nvcc) in zip(chosen, pairs, strict=True) if isinstance(by_nvcc, Build)]
+    assert not built
+
+
+@settings(
+    derandomize=not LONG,
+    max_examples=40 if LONG else 3,
+    deadline=None,
+    phases=[Phase.generate],  # `check` finds a small source sooner than hypothesis would
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+@given(st.lists(sources(LAUNCHES + NAMES + HEADERS, REFUSED + CLASHES, any_headers=LONG), min_size=6, max_size=6))
+def test_whatever_is_combined(tried: list[Source]) -> None:
+    check(tried)
