@@ -13,6 +13,7 @@ splitter does not understand stays under any name that it mentions.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -55,9 +56,10 @@ _DEFINE = re.compile(r"#define (\w+)(?:\([^)]*\))?(.*)")
 _GOES_ON = re.compile(r"\s*[,{]")
 _BRACKETS = re.compile(r"[()]")
 _ANGLES = re.compile(r"->|[<>]=|[<>()]")
+_ATTRIBUTE = re.compile(r"\b__attribute(?:__)?\s*\(\((?:[^()]|\([^()]*\))*\)\)")
 _WITH_ARGUMENTS = re.compile(
-    r"\b(?:__attribute__|__attribute|alignas|__asm__|__asm|asm|noexcept|decltype|__decltype|__typeof__|__typeof|typeof|throw|explicit"
-    r")\s*\("
+    r"\b(?:__attribute__|__attribute|alignas|__asm__|__asm|asm|noexcept|decltype|__decltype"
+    r"|__typeof__|__typeof|typeof|throw|explicit)\s*\("
 )
 _TEMPLATE = re.compile(r"\s*(?:(?:extern|inline|static|__extension__)\s+)*template\s*(<)?")
 _CLASS = re.compile(
@@ -321,12 +323,13 @@ def _declaration(
 
 def _bare(text: str) -> str:
     """Without strings, directives and what takes arguments but declares nothing: attributes, noexcept and so on."""
-    text = _STRING.sub('""', _DIRECTIVE.sub("", text))
+    text = _ATTRIBUTE.sub(" ", _STRING.sub('""', _DIRECTIVE.sub("", text)))
     while found := _WITH_ARGUMENTS.search(text):
         text = f"{text[: found.start()]} {text[_after_paren(text, found.end() - 1) :]}"
     return re.sub(r"\[\[.*?\]\]", " ", text)
 
 
+@functools.lru_cache(maxsize=1 << 15)  # most heads are met four times: here and there, for host and device
 def _plain(head: str) -> str:
     """`_bare`, and without template<...>."""
     head = _bare(head)

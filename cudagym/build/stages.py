@@ -36,7 +36,7 @@ STAGES_DONE = "stages_done"
 
 _SIDES = {"host": "candidate.cpp4.ii", "device": "candidate.cpp1.ii"}
 """The two preprocessed texts, under the names that nvcc gives them."""
-_VERSION = "10"
+_VERSION = "1"
 _MAX_TEXT_BYTES = 32 << 20
 _LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=30, memory_bytes=4 << 30, file_bytes=64 << 20, open_files=256)
 _LEADING = re.compile(
@@ -124,12 +124,16 @@ exec {nvcc}
         key = key_of(_VERSION, self._toolchain.version, str(self._toolchain.root), *self._flags, "--", *includes)
         files = store.get(key)
         if files is None:
-            files = self._parse(includes)
-            store.put(key, files)
+            files, lasting = self._parse(includes)
+            if lasting:
+                store.put(key, files)
         return {side: Headers.from_json(files[side]) for side in _SIDES} if files.keys() >= _SIDES.keys() else None
 
-    def _parse(self, includes: tuple[str, ...]) -> dict[str, bytes]:
-        """The parsed headers of both sides as files for the cache; none when they do not preprocess or split."""
+    def _parse(self, includes: tuple[str, ...]) -> tuple[dict[str, bytes], bool]:
+        """The parsed headers of both sides as files for the cache; none when they do not preprocess or split.
+
+        And whether it would come out the same again.
+        """
         lines = []
         for side in _SIDES:
             command = [word for word in self._commands[side] if word != FILE]
@@ -142,17 +146,16 @@ exec {nvcc}
             (folder / "headers.cu").write_text("".join(f"#include <{name}>\n" for name in includes))
             done = run_boxed(["/bin/sh", "-c", "\n".join(lines)], cwd=folder, limits=_LIMITS)
             if done.exit_code != 0 or (folder / "host.ii").stat().st_size > _MAX_TEXT_BYTES:
-                return {}
+                return {}, done.exit_code is not None
             texts = {file.name: file.read_text(errors="surrogateescape") for file in folder.iterdir()}
         try:
-            return {
-                side: Headers.parse(
-                    texts[f"{side}.ii"], _difference(texts[f"{side}.all"], texts[f"{side}.base"])
-                ).to_json()
+            parsed = {
+                side: Headers.parse(texts[f"{side}.ii"], _difference(texts[f"{side}.all"], texts[f"{side}.base"]))
                 for side in _SIDES
             }
         except ValueError:
-            return {}
+            return {}, True
+        return {side: headers.to_json() for side, headers in parsed.items()}, True
 
 
 _MAX_HEADERS = 16
@@ -187,10 +190,11 @@ def leading_includes(source: str) -> tuple[tuple[str, ...], str] | None:
     return tuple(dict.fromkeys(names)), "\n".join(lines) + rest
 
 
-def _difference(all_macros: str, base: str) -> str:
-    """The #define lines that headers add to what the compiler defines by itself."""
-    known = set(base.splitlines())
-    return "\n".join(line for line in sorted(all_macros.splitlines()) if line not in known) + "\n"
+def _difference(after: str, before: str) -> str:
+    """The directives that lead from the macros `before`, which the compiler defines, to those `after` the headers."""
+    old, new = set(before.splitlines()), set(after.splitlines())
+    gone = [f"#undef {line.split()[1].partition('(')[0]}" for line in sorted(old - new)]
+    return "\n".join([*gone, *sorted(new - old), ""])
 
 
 def _without(command: Sequence[str], *options: str) -> list[str]:
