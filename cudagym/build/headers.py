@@ -16,8 +16,10 @@ from __future__ import annotations
 import functools
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 KEYWORDS = frozenset(
     """
@@ -252,10 +254,11 @@ def _split(text: str) -> Iterator[_Piece]:
     spaces: list[str] = []  # the namespaces that are open, "" for a block with linkage
     body: int | None = None  # where the first brace of the declaration at hand opens
     ends_with_body = False
-    marker_line, marker_end, file, flags = 1, 0, '"<headers>"', ""
+    markers = [(0, 1, '"<headers>"')]  # where the text after each begins, its line, and its file with flags
 
     def where(at: int) -> str:
-        return f"# {marker_line + text.count(chr(10), marker_end, at)} {file}{flags}\n"
+        begin, line, file = markers[bisect_right(markers, at, key=itemgetter(0)) - 1]
+        return f"# {line + text.count(chr(10), begin, at)} {file}\n"
 
     def column(at: int) -> int:
         return at - text.rfind("\n", 0, at) - 1
@@ -268,8 +271,8 @@ def _split(text: str) -> Iterator[_Piece]:
             if marker := _MARKER.match(token[0].lstrip()):
                 if between:
                     start = token.end()
-                marker_line, file, marker_end = int(marker[1]), marker[2], token.end() + 1
                 flags = "".join(f" {flag}" for flag in marker[3].split() if flag in "34")
+                markers.append((token.end() + 1, int(marker[1]), marker[2] + flags))
             elif between and not _OF_NEXT.match(token[0]):
                 yield _Piece("pragma", where(at), token[0] + "\n")
                 start = token.end()

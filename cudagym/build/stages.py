@@ -36,7 +36,7 @@ STAGES_DONE = "stages_done"
 
 _SIDES = {"host": "candidate.cpp4.ii", "device": "candidate.cpp1.ii"}
 """The two preprocessed texts, under the names that nvcc gives them."""
-_VERSION = "1"
+_VERSION = "11"
 _MAX_TEXT_BYTES = 32 << 20
 _LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=30, memory_bytes=4 << 30, file_bytes=64 << 20, open_files=256)
 _LEADING = re.compile(
