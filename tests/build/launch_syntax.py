@@ -126,6 +126,11 @@ class Source:
     def title(self) -> str:
         return ", ".join(part.title for part in self.parts)
 
+    def halves(self) -> list[Source]:
+        """Two sources that share the parts of this one."""
+        middle = len(self.parts) // 2
+        return [replace(self, parts=self.parts[:middle]), replace(self, parts=self.parts[middle:])]
+
     def smaller(self) -> list[Source]:
         """The sources with one part less."""
         if len(self.parts) == 1:
@@ -397,9 +402,8 @@ BLOCKS = (
     (),
     ("cuda_fp16.h", "cuda_bf16.h", "type_traits"),
     (
-        "vector", "algorithm", "numeric", "string", "array", "map", "tuple", "optional", "utility", "variant",
-        "functional", "memory", "stdexcept", "type_traits", "cmath", "cstdint", "climits", "cfloat", "float.h",
-        "limits", "cstdio", "stdio.h", "cstdlib", "cassert", "cstddef", "math_constants.h", "math.h", "new",
+        "vector", "algorithm", "array", "utility", "type_traits", "cmath", "cstdint", "limits", "cfloat", "float.h",
+        "climits", "cstdio", "stdio.h", "cstdlib", "cassert", "math_constants.h", "math.h",
     ),
 )  # fmt: skip
 """Headers that sources include together. There are few, since reading a new set of headers takes a second."""
@@ -429,15 +433,12 @@ def sources(draw: st.DrawFn, fixed: Sequence[Part], wrong: Sequence[Part], any_h
     )
 
 
-def packed(chosen: Sequence[Part], size: int) -> list[Source]:
-    """Sources of at most `size` of these parts each; those with the same headers of BLOCKS share sources."""
-    groups: dict[tuple[str, ...], list[Part]] = {}
-    for part in chosen:
-        blocks = [tuple(f"#include <{name}>" for name in block) for block in BLOCKS]
-        block = next((block for block in blocks if set(part.includes) <= set(block)), part.includes)
-        groups.setdefault(block, []).append(part)
+def packed(chosen: Sequence[Part]) -> list[Source]:
+    """Sources of a few of these parts each, which include what their parts need."""
+    without = [part for part in chosen if not part.includes]
+    with_ = sorted((part for part in chosen if part.includes), key=lambda part: part.includes)
     return [
-        Source(parts=tuple(group[start : start + size]), more_includes=block)
-        for block, group in groups.items()
+        Source(parts=tuple(group[start : start + size]))
+        for group, size in ((without, 8), (with_, 3))
         for start in range(0, len(group), size)
     ]

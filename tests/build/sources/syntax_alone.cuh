@@ -175,3 +175,22 @@ __global__ void k(float* out) { *out = 1; }
 //-
 k<<<1, 1>>>(out);
 elsewhere(out);
+
+//! files that only one way of compiling leaves around
+constexpr int found =
+#if __has_include("original.cu") || __has_include("stages.log") || __has_include("candidate.module_id")
+    1 +
+#endif
+#if __has_include("host.macros") || __has_include("device.macros") || __has_include("candidate.fatbin.c")
+    2 +
+#endif
+#if __has_include("candidate.cpp1.ii") || __has_include("candidate.cpp4.ii") || __has_include("../stages.sh")
+    4 +
+#endif
+#if __has_include("prototype.h") && __has_include("candidate.cu")
+    8 +
+#endif
+    1;
+__global__ void k(float* out) { *out = found; }
+//-
+k<<<found, 1>>>(out);

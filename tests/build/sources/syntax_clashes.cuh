@@ -314,3 +314,91 @@ __device__ float operator+(Any a, Any b) { return a.f + b.f + 1; }
 __global__ void k(__half* p, float* out) { *out = Any(p[0]) + p[1] + (p[0] + p[1] + p[2]) * Any(p[0]); }
 //-
 k<<<1, 1>>>((__half*)out, out);
+
+//! a header in a block comment
+/*
+#include <vector>
+*/
+//-
+std::vector<int> v(3);
+
+//! a header behind the start of a comment
+#include <cfloat> /* of which
+#include <vector>
+is none */
+//-
+std::vector<int> v(3);
+
+//! std::toupper given to an algorithm
+#include <algorithm>
+#include <cctype>
+#include <string>
+//-
+std::string s = "text";
+std::transform(s.begin(), s.end(), s.begin(), std::toupper);
+
+//! an overloaded function of std without a type
+#include <cctype>
+#include <iostream>
+//-
+auto f = std::isalpha;
+
+//! a structured binding of an array of one that is no array
+#include <array>
+//-
+std::array<float, 1> single{3};
+auto& [x] = single;
+float* p = x;
+
+//! a structured binding of an array with too few names
+#include <array>
+//-
+std::array<float, 2> two{3};
+auto& [x] = two;
+
+//! a variable with the name of a namespace [file]
+#include <cooperative_groups.h>
+int cooperative_groups;
+//-
+
+//! a variable with the name of libcu++'s namespace [file]
+#include <cuda/std/limits>
+int cuda;
+//-
+
+//! a function with the name of a type of C's library [file]
+#include <ctime>
+void time_t() {}
+//-
+
+//! a template with the name of a function of the headers [file]
+template <typename T> struct sqrtf {};
+sqrtf<int> value@;
+//-
+
+//! a macro of a header as a name [file]
+#include <climits>
+int INT_MAX = 3;
+//-
+
+//! an operator of float2 that is ambiguous
+__host__ __device__ float2 operator+(float2 a, const float2& b) { return a; }
+__host__ __device__ float2 operator+(const float2& a, float2 b) { return a; }
+//-
+float2 x{1, 2};
+x = x + x;
+
+//! a host function of CUDA's math defined again [file]
+double rcbrt(double x) { return x; }
+//-
+
+//! a poisoned name
+#pragma GCC poison rsqrtf
+__global__ void k(float* out) { *out = 1; }
+//-
+k<<<1, 1>>>(out);
+
+//! assembly that includes a file of the compiler's
+__attribute__((used)) static void h() { asm volatile(".incbin \"host.macros\""); }
+//-
+h();

@@ -431,3 +431,162 @@ std::ostringstream s;
 s << n << 1 << Shape{3} << std::hex << "<<<";
 k<<<s.str().size(), 1>>>(out, n << 1 << 2);
 if (n < 0) std::cerr << "k<<<1, 1>>>" << std::endl;
+
+//! maps and sets
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <string>
+__global__ void k(float* out, int n) { *out = n; }
+//-
+std::map<int, float> ordered;
+std::unordered_map<std::string, int> named{{"<<<", 3}};
+std::multimap<int, int> many;
+ordered[3] = 1.5f, ordered[n] += 2;
+named["k"] = 4, named[">>>"]++;
+many.insert({n, 2}), many.emplace(n, 3);
+ordered.try_emplace(7, 2.f), ordered.erase(3);
+std::set<int> distinct{3, 1, 2, 3};
+std::unordered_set<long> hashed(distinct.begin(), distinct.end());
+distinct.insert(n), hashed.insert(9l);
+k<<<ordered.size(), named["k"]>>>(out, named.at("<<<"));
+k<<<many.count(n), distinct.size()>>>(out, hashed.size() + *distinct.lower_bound(2));
+if (auto found = named.find(">>>"); found != named.end()) k<<<1, found->second>>>(out, n);
+
+//! vectors, lists and queues that grow and shrink
+#include <deque>
+#include <list>
+#include <queue>
+#include <stack>
+#include <vector>
+#include <bitset>
+__global__ void k(float* out, int n) { *out = n; }
+struct Shape { int x, y; Shape(int x, int y) : x(x), y(y) {} };
+//-
+std::vector<int> v;
+v.reserve(3), v.push_back(1), v.insert(v.begin(), 2), v.insert(v.end(), 3, 7), v.resize(9, 4), v.erase(v.begin() + 1), v.assign(4, 5);
+v.insert(v.begin() + 1, {8, 9}), v.shrink_to_fit(), v.pop_back();
+std::vector<Shape> shapes;
+shapes.emplace_back(1, 2), shapes.emplace(shapes.begin(), 3, 4), shapes.push_back({5, 6});
+std::vector<bool> flags(70, true);
+flags.push_back(false), flags[3] = false, flags.flip();
+std::deque<int> d{1, 2};
+d.push_front(3), d.insert(d.begin() + 1, 4), d.pop_back();
+std::list<int> l{3, 1, 2};
+l.sort(), l.push_back(5), l.remove(1), l.reverse(), l.splice(l.begin(), std::list<int>{6});
+std::priority_queue<int> q;
+q.push(n), q.push(3), q.pop();
+std::stack<int> s;
+s.push(4);
+std::queue<int> line;
+line.push(2);
+std::bitset<90> bits(n);
+bits.set(80);
+k<<<v.size(), shapes.front().x>>>(out, shapes.back().y);
+k<<<d.front(), l.front()>>>(out, q.top());
+k<<<s.top(), line.back()>>>(out, bits.count() + flags[4]);
+
+//! strings
+#include <string>
+#include <string_view>
+#include <sstream>
+#include <iomanip>
+__global__ void k(float* out, int n) { *out = n; }
+//-
+std::string s = "k<<<1, 1>>>(out);";
+s.insert(1, "ernel").replace(0, 1, "K").append(3, '!').erase(2, 1), s += std::to_string(n) + "x";
+std::string_view view = s;
+std::ostringstream stream;
+stream << std::setw(5) << std::setfill('0') << n << std::boolalpha << true << std::setprecision(3) << 1.5 << s.substr(2, 3);
+std::istringstream input("3 4.5 word");
+int x;
+double y;
+std::string word, line;
+input >> x >> y >> word;
+std::getline(std::istringstream("a b\nc") >> std::ws, line);
+k<<<s.size(), view.find("<<<")>>>(out, std::stoi("12") + s.rfind('>'));
+k<<<x, int(y)>>>(out, word.compare("word") + line.length() + stream.str().size() + (s < word) + (view == s));
+
+//! algorithms
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <numeric>
+#include <random>
+#include <vector>
+__global__ void k(float* out, int n) { *out = n; }
+//-
+std::vector<int> v(40);
+std::iota(v.begin(), v.end(), -3);
+std::mt19937 random(3);
+std::shuffle(v.begin(), v.end(), random);
+std::sort(v.begin(), v.end(), std::greater<int>()), std::stable_sort(v.rbegin(), v.rend());
+std::nth_element(v.begin(), v.begin() + 5, v.end()), std::partial_sort(v.begin(), v.begin() + 3, v.end());
+std::make_heap(v.begin(), v.end()), std::pop_heap(v.begin(), v.end()), std::rotate(v.begin(), v.begin() + 2, v.end());
+auto last = std::unique(v.begin(), v.end());
+v.erase(std::remove_if(v.begin(), last, [](int x) { return x % 2; }), v.end());
+std::vector<long> w;
+std::transform(v.begin(), v.end(), std::back_inserter(w), [&](int x) { return x + n; });
+std::uniform_int_distribution<int> uniform(1, 4);
+k<<<v.size(), uniform(random)>>>(out, std::inner_product(v.begin(), v.end(), w.begin(), 0) + std::count(v.begin(), v.end(), 2));
+k<<<1, std::lower_bound(w.begin(), w.end(), 5) - w.begin() + 1>>>(out, std::gcd(12, n) + std::reduce(w.begin(), w.end()));
+std::reverse(w.begin(), w.end()), std::next_permutation(w.begin(), w.end()), std::partial_sum(w.begin(), w.end(), w.begin());
+k<<<1, 2>>>(out, *std::minmax_element(w.begin(), w.end()).first + std::all_of(w.begin(), w.end(), [](long x) { return x > 0; }));
+
+//! pointers, times and errors
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <system_error>
+#include <typeinfo>
+#include <typeindex>
+#include <any>
+#include <atomic>
+#include <vector>
+struct Base { virtual ~Base() = default; virtual int width() const { return 3; } };
+struct Derived : Base { int width() const override { return 4; } };
+__global__ void k(float* out, int n) { *out = n; }
+//-
+std::shared_ptr<Base> shared = std::make_shared<Derived>();
+std::weak_ptr<Base> weak = shared;
+std::unique_ptr<int[]> array(new int[3]{1, 2, 3});
+std::any anything = 5;
+std::atomic<int> counter{n};
+auto span = std::chrono::milliseconds(1500) + std::chrono::seconds(2);
+k<<<shared->width(), dynamic_cast<Derived&>(*weak.lock()).width()>>>(out, array[2] + std::any_cast<int>(anything));
+k<<<1, std::chrono::duration_cast<std::chrono::seconds>(span).count()>>>(out, counter.fetch_add(2) + counter.load() + (typeid(*shared) == typeid(Derived)));
+try { std::vector<int>().at(3); } catch (const std::out_of_range& e) { k<<<1, 2>>>(out, 1); }
+try { throw std::system_error(std::make_error_code(std::errc::invalid_argument)); } catch (const std::exception& e) { k<<<1, 3>>>(out, 2); }
+
+//! complex numbers
+#include <complex>
+#include <cuComplex.h>
+__global__ void k(cuFloatComplex* out, double x) { *out = cuCmulf(*out, make_cuFloatComplex(x, cuCrealf(out[1]))); }
+//-
+std::complex<double> z(n, 2), w = z * z + std::exp(std::complex<double>(0, 1)) / z;
+k<<<1, 1>>>((cuFloatComplex*)out, w.real() + std::abs(z) + std::norm(w) + std::arg(z) + std::conj(w).imag() + std::polar(1.0, 2.0).real());
+
+//! a map that makes what it is asked for
+#include <map>
+__global__ void k(float* out, int n) { *out = n; }
+//-
+std::map<int, int> blocks;
+blocks[3] = 4;
+for (auto [grid, block] : blocks) k<<<grid, block>>>(out, blocks[n]);
+
+//! a pair that is made of tuples
+#include <tuple>
+#include <utility>
+__global__ void k(float* out, int n) { *out = n; }
+//-
+std::pair<int, float> p(std::piecewise_construct, std::make_tuple(3), std::make_tuple(2.f));
+k<<<p.first, 1>>>(out, p.second);
+
+//! streams of the process
+#include <iostream>
+__global__ void k(float* out, int n) { *out = n; }
+//-
+std::cout << "k<<<" << n << ", " << 1.5 << ">>>" << std::endl;
+std::cerr << std::hex << n << '\n';
+k<<<1, std::cout.good() ? 2 : 3>>>(out, n);

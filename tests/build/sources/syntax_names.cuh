@@ -438,3 +438,59 @@ __global__ void _Z1kPf@(float* out) { *out = 3; }
 //-
 __device_stub__k@<<<1, __cuda_local_var_1@>>>(out);
 _Z1kPf@<<<1, sizeof(__T1@)>>>(out);
+
+//! templates with names that are pasted, worse than a function of the headers [file]
+#define CAT@(a, b) a##b
+template <typename T> __host__ __device__ T CAT@(sq, rtf)(T x) { return x + 1; }
+template <typename A, typename B> __host__ __device__ float CAT@(fm, axf)(A a, B b) { return a - b; }
+__global__ void k@(float* out) { *out = CAT@(sq, rtf)(*out) + CAT@(fm, axf)(out[0], out[1]); }
+//-
+k@<<<1, int(CAT@(sq, rtf)(9.0f)) + int(CAT@(fm, axf)(8.f, 2.f))>>>(out);
+
+//! templates with names that are split, worse than a function of the headers [file]
+template <typename T> __host__ __device__ T sq\
+rtf(T x) { return x + 1; }
+__global__ void k@(float* out) { *out = sq\
+rtf(*out); }
+//-
+k@<<<1, int(sqr\
+tf(9.0f))>>>(out);
+
+//! names between what looks like comments [file]
+static const char* one@ = R"(/*)";
+template <typename T> __host__ __device__ T sqrtf(T x) { return x + 1; }
+__global__ void k@(float* out, int n) { *out = sqrtf(*out) + 1'0; }
+static const char* two@ = "*/" "//";
+//-
+k@<<<1, int(sqrtf(16.0f))>>>(out, one@[0] + two@[0]);
+
+//! functions found for a braced list
+template <typename T> int size(const T& x) { return 7; }
+template <typename T> const int* begin(const T& x) { static int other[] = {9, 9, 9}; return other; }
+__global__ void k(float* out, int n) { *out = n; }
+//-
+auto list = {3, 2, 1};
+k<<<1, *begin(list)>>>(out, 0);
+for (int x : list) k<<<1, x>>>(out, x);
+
+//! swap and others for types of std, without its name [file]
+#include <utility>
+#include <vector>
+using std::pair, std::vector;
+template <typename A, typename B> void swap(A& a, B& b) {}
+template <typename T> int size(const T& x) { return 7; }
+__global__ void k@(float* out, int n) { *out = n; }
+//-
+pair<int, int> p{1, 2}, q{3, 4};
+swap(p, q);
+k@<<<p.first, p.second>>>(out, 0);
+
+//! the C library's functions as templates' arguments and pointers
+#include <cmath>
+template <float (*F)(float)> __global__ void k(float* out) { *out = 1; }
+template <typename F> float apply(F f, float x) { return f(x); }
+//-
+float (*f)(float) = std::sqrt;
+double (*g)(double) = floor;
+k<sqrtf><<<int(f(4)), int(g(2.5))>>>(out);
+k<static_cast<float (*)(float)>(std::fabs)><<<1, int(apply(fabsf, -3.f))>>>(out);
