@@ -2,12 +2,14 @@
 
 The worker (`recorder.c`, `recorder_cudart.c`) is built once against the toolkit's own headers; every function of
 the real runtime that it does not implement becomes a stub that ends the recording by name. Its answer comes from
-the candidate's process, so nothing in it is believed: each field is checked against module, buffers and card.
+the candidate's process, so nothing in it is believed: each field is checked against module, buffers and card. A plan
+that passed is kept in the cache.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import re
 import signal
 import struct
@@ -15,6 +17,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cudagym.build.cache import Store, key_of
 from cudagym.build.native import native
 from cudagym.build.plan import MAX_UPLOAD_BYTES, Operation, PlanReader, forged, records
 from cudagym.build.program import LaunchPlan, Module, address_of
@@ -26,6 +29,8 @@ from cudagym.sandbox import BoxLimits, BoxResult, private_folder, run_boxed
 from cudagym.specs.spec import DType, KernelSpec
 
 LIMITS = BoxLimits(wall_seconds=5.0, cpu_seconds=2, memory_bytes=512 << 20, file_bytes=1 << 20, open_files=16)
+_CACHE_VERSION = "1"
+_MAX_CACHED_BYTES = 1 << 20
 _CHANNEL_BYTES = MAX_UPLOAD_BYTES + (64 << 20)
 
 _INSTEAD = (
@@ -64,12 +69,25 @@ def record_plan(
     """
     sizes = [parameter.bytes(shape) for parameter in spec.arrays]
     given = _worker_input(module, spec, shape, gpu).encode()
+    worker = _worker(toolchain)
+    store = Store("plans", max_bytes=256 << 20)
+    key = key_of(_CACHE_VERSION, str(worker), given, json.dumps(sizes), gpu.model_dump_json(), library)
+    if files := store.get(key):
+        return LaunchPlan.model_validate_json(files["plan.json"])
+    plan = _recorded(worker, library, given, module, spec, sizes, gpu)
+    text = plan.model_dump_json().encode()
+    if len(text) <= _MAX_CACHED_BYTES:
+        store.put(key, {"plan.json": text})
+    return plan
+
+
+def _recorded(
+    worker: Path, library: bytes, given: bytes, module: Module, spec: KernelSpec, sizes: list[int], gpu: GPU
+) -> LaunchPlan:
     with private_folder() as folder:
         path = folder / "candidate.so"
         path.write_bytes(library)
-        result = run_boxed(
-            [_worker(toolchain), path], cwd=folder, limits=LIMITS, stdin=given, channel_bytes=_CHANNEL_BYTES
-        )
+        result = run_boxed([worker, path], cwd=folder, limits=LIMITS, stdin=given, channel_bytes=_CHANNEL_BYTES)
     names = [parameter.name for parameter in spec.arrays]
     if result.exit_code != 0:
         raise _silent_ending(result)
