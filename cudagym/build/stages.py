@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cudagym.build.cache import Store, key_of
-from cudagym.build.headers import Headers, words
+from cudagym.build.declarations import words
+from cudagym.build.headers import Headers
 from cudagym.build.toolchain import Toolchain
 from cudagym.errors import GraderError
 from cudagym.sandbox import BoxLimits, private_folder, run_boxed
