@@ -131,12 +131,6 @@ class Source:
         middle = len(self.parts) // 2
         return [replace(self, parts=self.parts[:middle]), replace(self, parts=self.parts[middle:])]
 
-    def smaller(self) -> list[Source]:
-        """The sources with one part less."""
-        if len(self.parts) == 1:
-            return []
-        return [replace(self, parts=self.parts[:i] + self.parts[i + 1 :]) for i in range(len(self.parts))]
-
 
 # ---- Launches, token by token ----
 

@@ -573,7 +573,8 @@ __global__ void k(float* out, int n) { *out = n; }
 //-
 std::map<int, int> blocks;
 blocks[3] = 4;
-for (auto [grid, block] : blocks) k<<<grid, block>>>(out, blocks[n]);
+for (auto [grid, block] : blocks) k<<<grid, block>>>(out, n);
+k<<<1, 1>>>(out, blocks[n]);
 
 //! a pair that is made of tuples
 #include <tuple>
