@@ -26,7 +26,7 @@ KEYWORDS = frozenset(
 )
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_SUFFIX = re.compile(r"(?:[\"']|\b\d[\d.]*)([A-Za-z_]\w*)")
+_SUFFIX = re.compile(r"(?<=[\d.\"'])[A-Za-z_]\w*")
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'')
 _DIRECTIVE = re.compile(r"^[ \t]*#[^\n]*$", re.MULTILINE)
 _MARKER = re.compile(r'#[ \t]*(\d+)[ \t]+("(?:[^"\\]|\\.)*")([ \d]*)')

@@ -71,6 +71,7 @@ class Headers:
         seen: dict[str, set[str]] = {}  # by namespace: the names asked for by text that can look into it
         known: set[str] = set()
         waiting: dict[str, list[int]] = {}
+        forced: list[int] = []
         todo = [(names, self._reach(names)), (set(IMPLICIT), {"", "std"})]
 
         def keep(index: int, *, for_sure: bool = False) -> None:
@@ -85,10 +86,12 @@ class Headers:
             todo.extend(uses)
             if _USING.match(piece.text):  # names something that has to be there, of use or not
                 asked = [(space, name) for used, spaces in uses for space in spaces for name in used]
-                for found in [index for pair in asked for index in self._asked_by.get(pair, ())]:
-                    keep(found, for_sure=True)
+                forced.extend(index for pair in asked for index in self._asked_by.get(pair, ()))
 
-        while todo:
+        while todo or forced:
+            if forced:
+                keep(forced.pop(), for_sure=True)
+                continue
             used, spaces = todo.pop()
             for name in used - known:
                 known.add(name)

@@ -37,8 +37,12 @@ STAGES_DONE = "stages_done"
 
 _SIDES = {"host": "candidate.cpp4.ii", "device": "candidate.cpp1.ii"}
 """The two preprocessed texts, under the names that nvcc gives them."""
-_VERSION = "11"
-_MAX_TEXT_BYTES = 32 << 20
+_VERSION = "12"
+_MAX_TEXT_BYTES = 24 << 20
+_QUICK_BYTES = 6 << 20
+"""Larger sets of headers (CUB, Thrust) take seconds to parse: not before a process meets them for the second time."""
+_MAX_HEADERS = 12
+"""How many sets of headers a process keeps in memory."""
 _LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=30, memory_bytes=4 << 30, file_bytes=64 << 20, open_files=256)
 _LEADING = re.compile(
     r"(?:\s+|//[^\n]*|/\*[\s\S]*?\*/|#[ \t]*include[ \t]*(?:<(?P<name>[\w.+/-]+)>)[ \t\r]*(?=\n|//|/\*|$))*"
@@ -59,6 +63,7 @@ class Stages:
         self._flags = tuple(flags)
         self._commands, self._libdevice = _listed(toolchain, self._flags)
         self._headers: dict[tuple[str, ...], dict[str, Headers] | None] = {}
+        self._met: set[tuple[str, ...]] = set()
         self._lock = threading.Lock()
         self._host_names = words((toolchain.include / "crt" / "host_runtime.h").read_text(errors="replace"))
 
@@ -112,12 +117,17 @@ exec {nvcc}
 """
 
     def _headers_of(self, includes: tuple[str, ...]) -> dict[str, Headers] | None:
-        """The headers `includes`, after cuda_runtime.h, for both sides. None when they cannot be pared."""
+        """The headers `includes`, after cuda_runtime.h, for both sides. None when they are left to nvcc."""
         with self._lock:
-            if includes not in self._headers:
-                if len(self._headers) >= _MAX_HEADERS:
-                    self._headers.pop(next(iter(self._headers)))
+            if includes in self._headers:
+                self._headers[includes] = self._headers.pop(includes)  # to the end: the first goes when there are many
+                return self._headers[includes]
+            try:
                 self._headers[includes] = self._load(includes)
+            except _NotNow:
+                return None
+            if len(self._headers) > _MAX_HEADERS:
+                del self._headers[next(iter(self._headers))]
             return self._headers[includes]
 
     def _load(self, includes: tuple[str, ...]) -> dict[str, Headers] | None:
@@ -125,15 +135,14 @@ exec {nvcc}
         key = key_of(_VERSION, self._toolchain.version, str(self._toolchain.root), *self._flags, "--", *includes)
         files = store.get(key)
         if files is None:
-            files, lasting = self._parse(includes)
-            if lasting:
-                store.put(key, files)
+            files = self._parse(includes)
+            store.put(key, files)
         return {side: Headers.from_json(files[side]) for side in _SIDES} if files.keys() >= _SIDES.keys() else None
 
-    def _parse(self, includes: tuple[str, ...]) -> tuple[dict[str, bytes], bool]:
+    def _parse(self, includes: tuple[str, ...]) -> dict[str, bytes]:
         """The parsed headers of both sides as files for the cache; none when they do not preprocess or split.
 
-        And whether it would come out the same again.
+        Raises _NotNow when it may come out otherwise another time.
         """
         lines = []
         for side in _SIDES:
@@ -146,20 +155,27 @@ exec {nvcc}
             (folder / "empty.cu").touch()
             (folder / "headers.cu").write_text("".join(f"#include <{name}>\n" for name in includes))
             done = run_boxed(["/bin/sh", "-c", "\n".join(lines)], cwd=folder, limits=_LIMITS)
-            if done.exit_code != 0 or (folder / "host.ii").stat().st_size > _MAX_TEXT_BYTES:
-                return {}, done.exit_code is not None
-            texts = {file.name: file.read_text(errors="surrogateescape") for file in folder.iterdir()}
+            if done.exit_code is None:
+                raise _NotNow
+            size = (folder / "host.ii").stat().st_size
+            if done.exit_code != 0 or size > _MAX_TEXT_BYTES:
+                return {}
+            if size > _QUICK_BYTES and includes not in self._met:
+                self._met.add(includes)
+                raise _NotNow
+            texts = {file.name: file.read_text(errors="replace") for file in folder.iterdir()}
         try:
             parsed = {
                 side: Headers.parse(texts[f"{side}.ii"], _difference(texts[f"{side}.all"], texts[f"{side}.base"]))
                 for side in _SIDES
             }
         except ValueError:
-            return {}, True
-        return {side: headers.to_json() for side, headers in parsed.items()}, True
+            return {}
+        return {side: headers.to_json() for side, headers in parsed.items()}
 
 
-_MAX_HEADERS = 16
+class _NotNow(Exception):
+    """These headers are left to nvcc this time."""
 
 
 @functools.lru_cache(maxsize=8)
