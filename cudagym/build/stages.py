@@ -39,8 +39,8 @@ _SIDES = {"host": "candidate.cpp4.ii", "device": "candidate.cpp1.ii"}
 """The two preprocessed texts, under the names that nvcc gives them."""
 _VERSION = "12"
 _MAX_TEXT_BYTES = 24 << 20
-_QUICK_BYTES = 6 << 20
-"""Larger sets of headers (CUB, Thrust) take seconds to parse: not before a process meets them for the second time."""
+_QUICK_BYTES = 4 << 20
+"""Larger sets of headers (cooperative groups, CUB) take seconds to parse: not before a process meets them again."""
 _MAX_HEADERS = 12
 """How many sets of headers a process keeps in memory."""
 _LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=30, memory_bytes=4 << 30, file_bytes=64 << 20, open_files=256)
