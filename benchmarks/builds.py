@@ -40,6 +40,8 @@ from cudagym.specs.spec import KernelSpec
 
 GPU = gpu("h100")
 PATHS: tuple[Via, ...] = ("stages", "nvcc")
+ONCE = ("native", "headers")
+"""The stores of the cache that the warm-up fills for all sources."""
 INLINE_SOURCES, INLINE_ARCH = 5, "9.0a"
 _INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[^\n]*", re.MULTILINE)
 _HALF = re.compile(r"__half|__nv_bfloat16")
@@ -76,11 +78,13 @@ def main(limit: int | None = None) -> None:
         disturbed = _others_share()
         for number, subject in enumerate(_tracked(subjects, "one at a time", console)):
             for via in PATHS if number % 2 else PATHS[::-1]:
-                _forget_builds()
+                _forget()
                 single[via].append(_cost(builders[via], subject))
         others = disturbed()
-        _forget_builds()
+        _forget()
         grouped = {via: _group(builders[via], subjects) for via in _tracked(PATHS, "as a group", console)}
+        for subject in _tracked(subjects, "recording", console):  # The group was not recorded.
+            _cost(builders["stages"], subject)
         cached = [_cost(builders["stages"], subject) for subject in _tracked(subjects, "cached", console)]
         builds = [_cost(builders["stages"], subject, record=False) for subject in subjects]
         inline = _load_inline(subjects, builders["nvcc"].toolchain, Path(cache), console)
@@ -204,8 +208,11 @@ def _includes(subject: Subject) -> tuple[str, ...]:
     return tuple(_INCLUDE.findall(subject.source))
 
 
-def _forget_builds() -> None:
-    shutil.rmtree(cache_dir() / "builds", ignore_errors=True)
+def _forget() -> None:
+    """Empties the cache, but for what is made once per machine."""
+    for store in cache_dir().iterdir():
+        if store.name not in ONCE:
+            shutil.rmtree(store)
 
 
 def _spread(items: Sequence[T], count: int) -> list[T]:
