@@ -42,9 +42,15 @@ class Headers:
         """The #define lines, for a preprocessor that shall not read the headers again."""
         self._pieces = pieces
         self._used_by: dict[str, set[str]] = {}
+        self.pasting: set[str] = set()
+        """The macros that make new names of their arguments, and so may name what nobody sees."""
         for line in macros.splitlines():
             if found := _DEFINE.match(line):
                 self._used_by[found[1]] = words(without_strings(found[2]))
+                if "##" in found[2]:
+                    self.pasting.add(found[1])
+        while more := {name for name, used in self._used_by.items() if used & self.pasting} - self.pasting:
+            self.pasting |= more
         self._always: dict[str, list[int]] = {}
         self._asked_by: dict[tuple[str, str], list[int]] = {}
         for index, piece in enumerate(pieces):

@@ -49,6 +49,8 @@ _LEADING = re.compile(
 )
 _INCLUDE = re.compile(r"#[ \t]*include[ \t]*<([\w.+/-]+)>")
 _LATER = re.compile(r"(?:#|%:|\?\?=)\s*(?:include|import|embed)|__COUNTER__")
+_HIDDEN = re.compile(r"##|%:%:|\\[uU]|\w\\[ \t\r]*\n\w")
+"""Spellings of names that `words` does not see: pasted ones, universal character names, spliced lines."""
 _MODULE = "_00000000_12_candidate_cu_solve"
 _NO_DEVICE_CODE = "static const unsigned long long __fatDeviceText[4] = {0x466243b1};\n"
 """Stands in for the fatbinary. The number opens NVIDIA's wrapper structure (fatbinary_section.h)."""
@@ -77,7 +79,10 @@ class Stages:
         headers = self._headers_of(needed)
         if headers is None:
             return False
-        names = words(without_comments(rest)) | words(prototype_header)
+        text = without_comments(rest)
+        names = words(text) | words(prototype_header)
+        if _HIDDEN.search(text) or any(names & headers[side].pasting for side in _SIDES):
+            return False
         for side, file in _SIDES.items():
             extra = self._host_names if side == "host" else set()
             (folder / file).write_text(headers[side].pare(names | extra))
