@@ -142,6 +142,12 @@ def check(chosen: Sequence[Source]) -> list[Tried]:
 
 
 def alone(chosen: Sequence[Part]) -> list[Source]:
+    """A source of each part. In a long run their headers are shown to the stages once before, since those leave a
+    large set of headers to nvcc the first time that they meet it.
+    """
+    if LONG:
+        met = [Source(parts=(), more_includes=lines) for lines in {part.includes for part in chosen}]
+        STAGES.build_many([(SPEC, source.text) for source in met], CARD)
     return [Source(parts=(part,)) for part in chosen]
 
 
