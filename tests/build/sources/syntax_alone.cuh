@@ -194,3 +194,9 @@ constexpr int found =
 __global__ void k(float* out) { *out = found; }
 //-
 k<<<found, 1>>>(out);
+
+//! a poisoned name
+#pragma GCC poison rsqrtf
+__global__ void k(float* out) { *out = 1; }
+//-
+k<<<1, 1>>>(out);

@@ -392,12 +392,6 @@ x = x + x;
 double rcbrt(double x) { return x; }
 //-
 
-//! a poisoned name
-#pragma GCC poison rsqrtf
-__global__ void k(float* out) { *out = 1; }
-//-
-k<<<1, 1>>>(out);
-
 //! assembly that includes a file of the compiler's
 __attribute__((used)) static void h() { asm volatile(".incbin \"host.macros\""); }
 //-
