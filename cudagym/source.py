@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _TOKEN = re.compile(
-    r"""(?P<literal>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?P<line>//[^\n]*)|(?P<block>/\*(?s:.*?)(?:\*/|\Z))"""
+    r"""(?P<literal>(?P<quote>["'])(?:\\.|(?!(?P=quote))[^\\\n])*(?:(?P=quote)|\\?(?=\n|\Z)))|(?P<line>//[^\n]*)|(?P<block>/\*(?s:.*?)(?:\*/|\Z))"""
 )
 _SUBTLE = re.compile(r"""\\\s*\n|R"|\w'\w""")
 """Spliced lines, raw strings and digit separators: where a comment begins takes a compiler to say."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from cudagym.build.compiler import Compiled, Unit, Via, compile_units
 from cudagym.build.program import Kernel, KernelParameter, Module, Program, Variable
-from cudagym.build.recorder import record_plan
+from cudagym.build.recorder import HostFailed, record_plan
 from cudagym.build.toolchain import Toolchain, find_toolchain
 from cudagym.errors import BuildFailed, GraderError
 from cudagym.hardware import GPU
@@ -26,6 +26,7 @@ class Build(Record):
     arrays: int
     """How many arrays `solve` takes: module variables have the slots after theirs."""
     compiled: Compiled
+    source: str
     source_sha256: str
     seconds: float
     """Wall time until the build was there; for one of a group, the group's time divided by its size."""
@@ -77,6 +78,7 @@ class Builder:
                 arch=gpu.arch,
                 arrays=len(spec.arrays),
                 compiled=result,
+                source=source,
                 source_sha256=hashlib.sha256(source.encode()).hexdigest(),
                 seconds=seconds,
             )
@@ -88,7 +90,14 @@ class Builder:
 
         Raises Rejected, Violation or LaunchFailed.
         """
-        plan = record_plan(build.library, build.module, spec, shape, gpu, self.toolchain)
+        try:
+            plan = record_plan(build.library, build.module, spec, shape, gpu, self.toolchain)
+        except HostFailed:
+            if build.compiled.via == "nvcc":
+                raise
+            # Unoptimised host code is slower and uses more stack. What nvcc makes of it counts.
+            build = Builder(self.toolchain, self.jobs, via="nvcc").build(spec, build.source, gpu)
+            plan = record_plan(build.library, build.module, spec, shape, gpu, self.toolchain)
         return Program(module=build.module, plan=plan, shape=shape, device=f"sim:{gpu.name}")
 
 

@@ -18,7 +18,7 @@ from typing import Literal
 import ninja
 
 from cudagym.build.cache import Store, key_of
-from cudagym.build.stages import FILE, STAGES_DONE, Stages, stages_of
+from cudagym.build.stages import FILE, STAGES_DONE, Stages, identity, stages_of
 from cudagym.build.toolchain import Toolchain
 from cudagym.errors import BuildFailed, CandidateError, GraderError, InfrastructureError
 from cudagym.record import Record
@@ -66,12 +66,13 @@ def compile_units(
     built once. Raises InfrastructureError or GraderError when a compiler cannot do its work at all.
     """
     flags, jobs = _flags(arch), jobs or len(os.sched_getaffinity(0))
+    maker = identity() if via == "stages" else "nvcc"
     store = Store("builds")
     results: dict[str, Compiled | BuildFailed] = {}
     missing: dict[str, Unit] = {}
     keys = []
     for unit in units:
-        key = key_of(_CACHE_VERSION, via, toolchain.version, *flags, unit.prototype, unit.source)
+        key = key_of(_CACHE_VERSION, maker, toolchain.version, *flags, unit.prototype, unit.source)
         keys.append(key)
         if key in results or key in missing:
             continue

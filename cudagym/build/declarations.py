@@ -273,7 +273,9 @@ def _types_it_is_for(head: str, space: str) -> set[str] | None:
     plain = _plain(head)
     found = _CLASS.match(plain)
     if space and not found and _is_function(plain) and not _OPERATOR.match(plain):
-        return words(plain[plain.find("(") :])
+        paren = plain.find("(")
+        member = re.search(r"::\s*~?\w+\s*$", _without_angles(plain[:paren]))  # comes with its class
+        return None if member else words(plain[paren:])
     name = re.match(r"\s*(?:\w+\s*::\s*)*\w+\s*(?=<)", plain[found.end() :]) if found else None
     if found is None or name is None:
         return None

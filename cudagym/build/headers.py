@@ -23,7 +23,7 @@ IMPLICIT = frozenset(
     """
     __assert_fail __assertfail __cudaPopCallConfiguration __cudaPushCallConfiguration align_val_t blockDim blockIdx
     cudaConfigureCall cudaError_t cudaLaunchKernel cudaStream_t dim3 exit free gridDim initializer_list malloc nothrow_t
-    printf ptrdiff_t size_t threadIdx type_info uint3 vprintf warpSize
+    __ioinit printf ptrdiff_t size_t threadIdx type_info uint3 vprintf warpSize
     """.split()  # noqa: SIM905
 )
 """What compilers and the code that cudafe++ writes look up without being told."""

@@ -59,6 +59,10 @@ _MEANINGS = {
 }
 
 
+class HostFailed(Rejected):
+    """The host code itself failed: it crashed, did not end, or could not be loaded."""
+
+
 def record_plan(
     library: bytes, module: Module, spec: KernelSpec, shape: Shape, gpu: GPU, toolchain: Toolchain
 ) -> LaunchPlan:
@@ -190,8 +194,8 @@ def _ending(operation: int, payload: bytes, result: BoxResult) -> CandidateError
         case Operation.NOT_LOADED:
             missing = re.search(r"undefined symbol: (\w+)", text)
             if missing:
-                return Rejected(f"The host code calls {missing[1]}, which is not part of the CUDA runtime.")
-            return Rejected(f"The host library cannot be loaded: {text.rpartition('/')[2]}.")
+                return HostFailed(f"The host code calls {missing[1]}, which is not part of the CUDA runtime.")
+            return HostFailed(f"The host library cannot be loaded: {text.rpartition('/')[2]}.")
         case Operation.SYSTEM_CALL:
             meaning = f" ({_MEANINGS[text]})" if text in _MEANINGS else ""
             return Violation(f"The host code made the system call {text}{meaning}, which the grader forbids.")
@@ -209,16 +213,16 @@ def _ending(operation: int, payload: bytes, result: BoxResult) -> CandidateError
 
 def _crash(number: int, address: int, result: BoxResult) -> CandidateError:
     if number == signal.SIGXCPU:
-        return Rejected(f"solve used {LIMITS.cpu_seconds} s of CPU time on the host without returning.")
+        return HostFailed(f"solve used {LIMITS.cpu_seconds} s of CPU time on the host without returning.")
     name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
     where = f" at address {address:#x}" if number in (signal.SIGSEGV, signal.SIGBUS) else ""
-    return Rejected(f"The host code crashed with {name}{where}.{_said(result)}")
+    return HostFailed(f"The host code crashed with {name}{where}.{_said(result)}")
 
 
 def _silent_ending(result: BoxResult) -> CandidateError:
     """Why a worker ended without saying so."""
     if result.timed_out:
-        return Rejected(f"solve did not return within {LIMITS.wall_seconds:.0f} s on the host.")
+        return HostFailed(f"solve did not return within {LIMITS.wall_seconds:.0f} s on the host.")
     if len(result.channel) >= _CHANNEL_BYTES:
         return forged("it is too long")
     if result.exit_code in (95, 96):
@@ -228,8 +232,8 @@ def _silent_ending(result: BoxResult) -> CandidateError:
     if result.over_cpu or (result.signal == signal.SIGKILL and result.cpu_seconds >= (LIMITS.cpu_seconds or 0)):
         return _crash(signal.SIGXCPU, 0, result)
     if result.signal is not None:
-        return Rejected(f"The host code ended with {signal.Signals(result.signal).name}.{_said(result)}")
-    return Rejected(f"solve ended the process with exit({result.exit_code}) instead of returning.{_said(result)}")
+        return HostFailed(f"The host code ended with {signal.Signals(result.signal).name}.{_said(result)}")
+    return HostFailed(f"solve ended the process with exit({result.exit_code}) instead of returning.{_said(result)}")
 
 
 def _said(result: BoxResult) -> str:

@@ -5,8 +5,8 @@ launches with cudafe++, compiles the device code with cicc and ptxas, and the ho
 programs run with the arguments that nvcc itself prints, with these differences:
 
 - They read, instead of whole headers, the declarations that the source can name (`headers.py`).
-- Host code is compiled at -O0, is linked against the C library only (the recorder brings the others), and carries no
-  copy of the device code, which nothing reads.
+- Host code is compiled at -O0 and without warnings, is linked against the C library only (the recorder brings the
+  others), and carries no copy of the device code, which nothing reads.
 - Independent stages run side by side. For that the identity of the module, which becomes part of the names of kernels
   with internal linkage, is fixed instead of being derived from a path.
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import re
 import shlex
+import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,18 +38,25 @@ STAGES_DONE = "stages_done"
 
 _SIDES = {"host": "candidate.cpp4.ii", "device": "candidate.cpp1.ii"}
 """The two preprocessed texts, under the names that nvcc gives them."""
-_VERSION = "12"
-_MAX_TEXT_BYTES = 24 << 20
+_MAX_TEXT_BYTES = 12 << 20
+_MAX_INCLUDES = 32
 _QUICK_BYTES = 4 << 20
 """Larger sets of headers (cooperative groups, CUB) take seconds to parse: not before a process meets them again."""
 _MAX_HEADERS = 12
 """How many sets of headers a process keeps in memory."""
 _LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=30, memory_bytes=4 << 30, file_bytes=64 << 20, open_files=256)
-_LEADING = re.compile(
-    r"(?:\s+|//[^\n]*|/\*[\s\S]*?\*/|#[ \t]*include[ \t]*(?:<(?P<name>[\w.+/-]+)>)[ \t\r]*(?=\n|//|/\*|$))*"
+_TOKEN = re.compile(
+    r"[ \t\r\n\f\v]+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/"
+    r"|#[ \t]*include[ \t]*<(?P<name>[\w.+/-]+)>(?=[ \t\r]*(?:\n|//|/\*|\Z))",
+    re.ASCII,
 )
 _INCLUDE = re.compile(r"#[ \t]*include[ \t]*<([\w.+/-]+)>")
-_LATER = re.compile(r"(?:#|%:|\?\?=)\s*(?:include|import|embed)|__COUNTER__")
+_LATER = re.compile(
+    r"(?:#|%:|\?\?=)\s*(?:include|import|embed|/\*|\\)|has_include|has_embed|incbin|\.include|__COUNTER__"
+    r"|diagnostic\s+error"
+)
+"""What looks at other files, counts, or makes errors of warnings about host code, which the stages do not ask for."""
+_BINDING = re.compile(r"\bauto\b[\s&]*\[")
 _HIDDEN = re.compile(r"##|%:%:|\\[uU]|\w\\[ \t\r]*\n\w")
 """Spellings of names that `words` does not see: pasted ones, universal character names, spliced lines."""
 _MODULE = "_00000000_12_candidate_cu_solve"
@@ -81,12 +89,14 @@ class Stages:
             return False
         text = without_comments(rest)
         names = words(text) | words(prototype_header)
+        if _BINDING.search(text):  # looks these up unasked, and does something else where they are not
+            names |= {"tuple_size", "tuple_element", "get"}
         if _HIDDEN.search(text) or any(names & headers[side].pasting for side in _SIDES):
             return False
         for side, file in _SIDES.items():
             extra = self._host_names if side == "host" else set()
-            (folder / file).write_text(headers[side].pare(names | extra))
-            (folder / f"{side}.macros").write_text(headers[side].macros)
+            (folder / file).write_text(headers[side].pare(names | extra), encoding="utf-8")
+            (folder / f"{side}.macros").write_text(headers[side].macros, encoding="utf-8")
         (folder / FILE).write_bytes(rest.encode())
         (folder / "original.cu").write_bytes(source.encode())
         (folder / "candidate.module_id").write_text(_MODULE)
@@ -107,17 +117,17 @@ stages() {{
   device || {{ status=$?; wait $other; return $status; }}
   wait $other || return $?
   library & other=$!
-  {run["ptxas"]} || {{ status=$?; wait $other; return $status; }}
+  {run["ptxas"]} > ptxas.log 2>&1 || {{ status=$?; wait $other; return $status; }}
   wait $other
 }}
 stages > stages.log 2>&1
 status=$?
 case $status in
-  0) : > {STAGES_DONE}; exec cat stages.log ;;
-  152) echo "CPU time limit exceeded"; exit 1 ;;
+  0) : > {STAGES_DONE}; exec cat stages.log ptxas.log ;;
+  {128 + signal.SIGXCPU}) echo "CPU time limit exceeded"; exit 1 ;;
 esac
 mv -f original.cu {FILE}
-rm -f candidate.module_id candidate.fatbin.c {" ".join(_SIDES.values())}
+for file in *; do case $file in {FILE}|prototype.h|log|report) ;; *) rm -f "$file" ;; esac; done
 exec {nvcc}
 """
 
@@ -137,17 +147,17 @@ exec {nvcc}
 
     def _load(self, includes: tuple[str, ...]) -> dict[str, Headers] | None:
         store = Store("headers")
-        key = key_of(_VERSION, self._toolchain.version, str(self._toolchain.root), *self._flags, "--", *includes)
+        key = key_of(identity(), self._toolchain.version, str(self._toolchain.root), *self._flags, "--", *includes)
         files = store.get(key)
         if files is None:
             files = self._parse(includes)
             store.put(key, files)
-        return {side: Headers.from_json(files[side]) for side in _SIDES} if files.keys() >= _SIDES.keys() else None
+        return {side: Headers.from_json(files[side]) for side in _SIDES} if files else None
 
     def _parse(self, includes: tuple[str, ...]) -> dict[str, bytes]:
         """The parsed headers of both sides as files for the cache; none when they do not preprocess or split.
 
-        Raises _NotNow when it may come out otherwise another time.
+        Raises _NotNow when they are large and met for the first time.
         """
         lines = []
         for side in _SIDES:
@@ -160,15 +170,15 @@ exec {nvcc}
             (folder / "empty.cu").touch()
             (folder / "headers.cu").write_text("".join(f"#include <{name}>\n" for name in includes))
             done = run_boxed(["/bin/sh", "-c", "\n".join(lines)], cwd=folder, limits=_LIMITS)
-            if done.exit_code is None:
-                raise _NotNow
-            size = (folder / "host.ii").stat().st_size
-            if done.exit_code != 0 or size > _MAX_TEXT_BYTES:
+            if done.exit_code != 0:
+                return {}
+            size = max((folder / f"{side}.ii").stat().st_size for side in _SIDES)
+            if size > _MAX_TEXT_BYTES:
                 return {}
             if size > _QUICK_BYTES and includes not in self._met:
                 self._met.add(includes)
                 raise _NotNow
-            texts = {file.name: file.read_text(errors="replace") for file in folder.iterdir()}
+            texts = {file.name: file.read_text(encoding="utf-8", errors="replace") for file in folder.iterdir()}
         try:
             parsed = {
                 side: Headers.parse(texts[f"{side}.ii"], _difference(texts[f"{side}.all"], texts[f"{side}.base"]))
@@ -183,6 +193,13 @@ class _NotNow(Exception):
     """These headers are left to nvcc this time."""
 
 
+@functools.cache
+def identity() -> str:
+    """What tells versions of the stages apart, for the keys of what they made."""
+    files = ("stages.py", "headers.py", "declarations.py")
+    return key_of(*(Path(__file__).with_name(name).read_bytes() for name in files))
+
+
 @functools.lru_cache(maxsize=8)
 def stages_of(toolchain: Toolchain, flags: tuple[str, ...]) -> Stages:
     """The stages for these flags, shared by all who ask."""
@@ -190,26 +207,22 @@ def stages_of(toolchain: Toolchain, flags: tuple[str, ...]) -> Stages:
 
 
 def leading_includes(source: str) -> tuple[tuple[str, ...], str] | None:
-    """The headers that a source includes before anything else, and the source with those lines left blank.
+    """The headers that a source includes as `<...>` before anything but comments, and the source without those lines.
 
-    None when it includes more later, or names a header that is not one of a toolkit or a standard library.
+    Lines keep their numbers. None when it may include more later, or names files by paths.
     """
-    match = _LEADING.match(source)
-    end = match.end() if match else 0
-    head, rest = source[:end], source[end:]
-    if "\\\n" in head or _LATER.search(rest):
-        return None
     names: list[str] = []
-    lines = []
-    for line in head.split("\n"):
-        found = _INCLUDE.match(line.strip())
-        if found and (found[1].startswith("/") or ".." in found[1]):
-            return None
-        names += [found[1]] if found else []
-        lines.append(line[line.find(">") + 1 :] if found else line)
-    if any(_LATER.search(line) for line in lines):
+    head: list[str] = []
+    end = 0
+    while token := _TOKEN.match(source, end):
+        end = token.end()
+        head.append("" if token["name"] else token[0])
+        names += [token["name"]] if token["name"] else []
+    rest = source[end:]
+    odd = any(re.search(r"^/|//|(?:^|/)\.{1,2}(?:/|$)", name) for name in names)
+    if odd or len(names) > _MAX_INCLUDES or "\\" in "".join(head) or _LATER.search(rest):
         return None
-    return tuple(dict.fromkeys(names)), "\n".join(lines) + rest
+    return tuple(dict.fromkeys(names)), "".join(head) + rest
 
 
 def _difference(after: str, before: str) -> str:
@@ -270,4 +283,4 @@ def _adapted(command: list[str], toolchain: Toolchain) -> dict[str, list[str]]:
     if "-c" in command:
         # The stub that registers kernels includes this one for what the pared text has already.
         return {"compile": [*quick, "-w", "-D__COMMON_FUNCTIONS_H__"]}
-    return {"link": [*quick, "-nodefaultlibs", "-lc"]}
+    return {"link": [*quick, "-nodefaultlibs", "-lgcc", "-lc"]}
