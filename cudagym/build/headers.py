@@ -5,10 +5,10 @@ after the preprocessor. Here that text is split into its declarations once. For 
 whose names occur in the source, in a macro that it can reach, or in a declaration that is kept. What lies in a
 namespace is reached only by who mentions the outermost one, or lies in it too.
 
-Leaving out the rest changes nothing that compiles. A declaration is left out only with every other declaration of
-the same name, so a lookup finds all of an overload set or none of it, and one that finds none is an error (upon
-which nvcc is asked). Operators have no names to look up: they stay when a type that they mention does. What the
-splitter does not understand stays under any name that it mentions.
+A declaration is left out only with every other declaration of the same name that could be found, so a lookup of a
+name that the source spells finds all of an overload set or none of it, and one that finds none is an error (upon which
+nvcc is asked). Operators have no names to look up: they stay when a type that they mention does. What is looked up
+unasked is in `IMPLICIT`. docs/builds.md says what else is done so that nvcc has its way.
 """
 
 from __future__ import annotations
