@@ -59,6 +59,9 @@ _LATER = re.compile(
 _BINDING = re.compile(r"\bauto\b[\s&]*\[")
 _HIDDEN = re.compile(r"##|%:%:|\\[uU]|\w\\[ \t\r]*\n\w")
 """Spellings of names that `words` does not see: pasted ones, universal character names, spliced lines."""
+_DECLARED = re.compile(
+    r"\b(?:float|double|int|long|short|char|unsigned|bool|void|auto)\s+(\w+)\s*\(|\b(\w+)\s*\([^()]*\)\s*\{"
+)
 _MODULE = "_00000000_12_candidate_cu_solve"
 _NO_DEVICE_CODE = "static const unsigned long long __fatDeviceText[4] = {0x466243b1};\n"
 """Stands in for the fatbinary. The number opens NVIDIA's wrapper structure (fatbinary_section.h)."""
@@ -75,7 +78,10 @@ class Stages:
         self._headers: dict[tuple[str, ...], dict[str, Headers] | None] = {}
         self._met: set[tuple[str, ...]] = set()
         self._lock = threading.Lock()
-        self._host_names = words((toolchain.include / "crt" / "host_runtime.h").read_text(errors="replace"))
+        crt = toolchain.include / "crt"
+        self._host_names = words((crt / "host_runtime.h").read_text(errors="replace"))
+        # In nvcc's way, the stub that registers kernels defines CUDA's mathematical functions for the host.
+        self._defined_by_stub = words((crt / "math_functions.hpp").read_text(errors="replace"))
 
     def prepare(self, source: str, prototype_header: str, folder: Path) -> bool:
         """Writes what the script needs into a unit's folder; False when nvcc has to compile this source."""
@@ -88,6 +94,8 @@ class Stages:
         if headers is None:
             return False
         text = without_comments(rest)
+        if {name for pair in _DECLARED.findall(text) for name in pair} & self._defined_by_stub:
+            return False
         names = words(text) | words(prototype_header)
         if _BINDING.search(text):  # looks these up unasked, and does something else where they are not
             names |= {"tuple_size", "tuple_element", "get"}

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 import pytest
+from agreement import outcome
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from launch_syntax import Part, Source, packed, parts, sources
 
 from cudagym.build.builder import Build, Builder
-from cudagym.errors import BuildFailed, CandidateError
+from cudagym.errors import BuildFailed
 from cudagym.hardware import gpu
 from cudagym.specs import get
 
@@ -40,42 +40,6 @@ def fresh_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUDAGYM_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def neutral(text: str) -> str:
-    """PTX, or text with names from it, without the module's identity, which is a part of names with internal linkage.
-
-    As `_ZN43_INTERNAL_bfd3a05f_12_candidate_cu_4b4f04a14name...`, whose first number is the length of what follows
-    it up to `name`'s. In the debug sections names are lists of bytes.
-    """
-    text = re.sub(r"(?:^\.b8 [\d,]+\n)+", lambda found: f"{_bytes(found[0])!r}\n", text, flags=re.MULTILINE)
-    named = re.compile(r"(\d\d)(_GLOBAL__N_|_INTERNAL)(?=(_[0-9a-f]{8}_12_candidate_cu_\w*))")
-    for identity in {found[3][: int(found[1]) - len(found[2])] for found in named.finditer(text)}:
-        text = text.replace(identity, "_IDENTITY")
-    text = re.sub(r"\d\d(_GLOBAL__N_|_INTERNAL)_IDENTITY", r"\1_IDENTITY", text)
-    return re.sub(r"_[0-9a-f]{8}_12_candidate_cu_\w+", "_IDENTITY", text)
-
-
-def _bytes(directives: str) -> bytes:
-    return bytes(int(number) for number in re.findall(r"\d+", directives.replace(".b8", "")))
-
-
-def results(source: Source, built: Build | BuildFailed, builder: Builder) -> dict[str, str]:
-    """What came of a source, as far as both ways have to agree."""
-    if isinstance(built, BuildFailed):
-        return {"message": neutral(str(built))}
-    found = {"ptx": neutral(built.module.ptx)}
-    for kernel in built.module.kernels:
-        found[f"kernel {neutral(kernel.name)}"] = neutral(kernel.model_dump_json())
-    for variable in built.module.variables:
-        found[f"variable {neutral(variable.name)}"] = neutral(variable.model_dump_json())
-    for shape in SHAPES:
-        try:
-            plan = builder.record(built, SPEC, shape, CARD).plan
-            found[f"plan for {shape}"] = neutral("\n".join(step.model_dump_json() for step in plan.steps))
-        except CandidateError as error:
-            found[f"plan for {shape}"] = f"{type(error).__name__}: {neutral(str(error))}"
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +73,8 @@ def built(chosen: Sequence[Source]) -> list[Tried]:
 
 def difference(tried: Tried) -> str:
     """Where both ways differ about a source, in words; empty when they agree."""
-    ours = results(tried.source, tried.by_stages, STAGES)
-    theirs = results(tried.source, tried.by_nvcc, NVCC)
+    ours = outcome(tried.by_stages, STAGES, SPEC, SHAPES, CARD)
+    theirs = outcome(tried.by_nvcc, NVCC, SPEC, SHAPES, CARD)
     if ours == theirs:
         return ""
     if ("message" in ours) != ("message" in theirs):
