@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
 
-.PHONY: help setup demo test check bench bench-build clean
+.PHONY: help setup demo test soak check bench bench-build clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 15 minutes)"
-	@echo "make test         style, types and tests (at most 6 minutes)"
+	@echo "make test         style, types and tests (at most 10 minutes)"
+	@echo "make soak    generated ways to launch kernels, compiled both ways (some minutes)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make clean        remove .venv and what tools left behind (runs/ and the cache folder stay)"
@@ -29,6 +30,9 @@ demo: $(STAMP)
 
 test: $(STAMP) check
 	$(BIN)/python -m pytest
+
+soak: $(STAMP)
+	CUDAGYM_SOAK=1 $(BIN)/python -m pytest tests/build/test_launch_syntax.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .

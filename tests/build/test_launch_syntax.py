@@ -23,6 +23,7 @@ from cudagym.hardware import gpu
 from cudagym.specs import get
 
 LONG = bool(os.environ.get("CUDAGYM_LONG_TESTS"))
+pytestmark = pytest.mark.skipif(not os.environ.get("CUDAGYM_SOAK"), reason="takes minutes: make soak")
 SPEC, CARD = get("vector_add_fp32"), gpu("h100")
 SHAPES = ({"n": 1}, {"n": 1000})
 LAUNCHES, NAMES, HEADERS, ALONE = (parts(name) for name in ("launches", "names", "headers", "alone"))
