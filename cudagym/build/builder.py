@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import re
 import time
 from collections.abc import Sequence
@@ -27,7 +26,6 @@ class Build(Record):
     """How many arrays `solve` takes: module variables have the slots after theirs."""
     compiled: Compiled
     source: str
-    source_sha256: str
     seconds: float
     """Wall time until the build was there; for one of a group, the group's time divided by its size."""
 
@@ -79,7 +77,6 @@ class Builder:
                 arrays=len(spec.arrays),
                 compiled=result,
                 source=source,
-                source_sha256=hashlib.sha256(source.encode()).hexdigest(),
                 seconds=seconds,
             )
             for (spec, source), result in zip(items, results, strict=True)
@@ -112,9 +109,11 @@ def _module(compiled: Compiled, arch: str, arrays: int) -> Module:
         kernels.append(
             Kernel(name=entry.name, parameters=parameters, max_threads=entry.max_threads, **usage[entry.name])
         )
+    # Constants of header files that neither kernels nor host code mention differ by how the headers were read.
+    used = [v for v in scanned.variables if compiled.ptx.count(v.name) > 1 or v.name.encode() in compiled.library]
     variables = tuple(
         Variable(name=v.name, space="const" if v.space == "const" else "global", size=v.size, slot=slot)
-        for slot, v in enumerate(scanned.variables, start=arrays)
+        for slot, v in enumerate(used, start=arrays)
     )
     return Module(arch=arch, ptx=compiled.ptx, cubin=compiled.cubin, kernels=tuple(kernels), variables=variables)
 

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Literal
 
 KEYWORDS = frozenset(
     """
@@ -71,7 +72,7 @@ def without_strings(text: str) -> str:
 class Piece:
     """A stretch of preprocessed text: a declaration, the opening or closing of a namespace, or a pragma."""
 
-    kind: str
+    kind: Literal["declaration", "open", "close", "pragma"]
     where: str
     """The line marker before it."""
     text: str

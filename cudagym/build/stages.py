@@ -46,11 +46,10 @@ _MAX_HEADERS = 12
 """How many sets of headers a process keeps in memory."""
 _LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=30, memory_bytes=4 << 30, file_bytes=64 << 20, open_files=256)
 _TOKEN = re.compile(
-    r"[ \t\r\n\f\v]+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/"
+    r"\s+|//[^\n]*|/\*(?:[^*]|\*(?!/))*\*/"
     r"|#[ \t]*include[ \t]*<(?P<name>[\w.+/-]+)>(?=[ \t\r]*(?:\n|//|/\*|\Z))",
     re.ASCII,
 )
-_INCLUDE = re.compile(r"#[ \t]*include[ \t]*<([\w.+/-]+)>")
 _LATER = re.compile(
     r"(?:#|%:|\?\?=)\s*(?:include|import|embed|/\*|\\)|has_include|has_embed|incbin|\.include|__COUNTER__"
     r"|diagnostic\s+error"
@@ -62,9 +61,10 @@ _HIDDEN = re.compile(r"##|%:%:|\\[uU]|\w\\[ \t\r]*\n\w")
 _DECLARED = re.compile(
     r"\b(?:float|double|int|long|short|char|unsigned|bool|void|auto)\s+(\w+)\s*\(|\b(\w+)\s*\([^()]*\)\s*\{"
 )
+"""The names of functions that are declared with a built-in type, or defined."""
 _MODULE = "_00000000_12_candidate_cu_solve"
-_NO_DEVICE_CODE = "static const unsigned long long __fatDeviceText[4] = {0x466243b1};\n"
-"""Stands in for the fatbinary. The number opens NVIDIA's wrapper structure (fatbinary_section.h)."""
+_NO_DEVICE_CODE = "static const unsigned long long __fatDeviceText[4] = {0};\n"
+"""Stands in for the fatbinary, which the recorder does not read."""
 
 
 class Stages:
@@ -81,26 +81,28 @@ class Stages:
         crt = toolchain.include / "crt"
         self._host_names = words((crt / "host_runtime.h").read_text(errors="replace"))
         # In nvcc's way, the stub that registers kernels defines CUDA's mathematical functions for the host.
-        self._defined_by_stub = words((crt / "math_functions.hpp").read_text(errors="replace"))
+        functions = (crt / "math_functions.hpp").read_text(errors="replace")
+        self._defined_by_stub = words(" ".join(re.findall(r"(\w+) ?\(", functions)))
 
-    def prepare(self, source: str, prototype_header: str, folder: Path) -> bool:
-        """Writes what the script needs into a unit's folder; False when nvcc has to compile this source."""
-        found = leading_includes(source)
-        if found is None:
+    def prepare(self, source: str, prototype: str, folder: Path) -> bool:
+        """Writes what the script needs into a unit's folder; False when nvcc has to compile this source.
+
+        `prototype` is the text of the header with the prototype of `solve`.
+        """
+        found, asked = leading_includes(source), leading_includes(prototype)
+        if found is None or asked is None:
             return False
         includes, rest = found
-        needed = tuple(dict.fromkeys([*_INCLUDE.findall(prototype_header), *includes]))
-        headers = self._headers_of(needed)
-        if headers is None:
-            return False
         text = without_comments(rest)
-        if {name for pair in _DECLARED.findall(text) for name in pair} & self._defined_by_stub:
+        declared = {name for pair in _DECLARED.findall(text) for name in pair}
+        if _HIDDEN.search(text) or declared & self._defined_by_stub:
             return False
-        names = words(text) | words(prototype_header)
+        headers = self._headers_of(tuple(dict.fromkeys([*asked[0], *includes])))
+        names = words(text) | words(prototype)
+        if headers is None or any(names & headers[side].pasting for side in _SIDES):
+            return False
         if _BINDING.search(text):  # looks these up unasked, and does something else where they are not
             names |= {"tuple_size", "tuple_element", "get"}
-        if _HIDDEN.search(text) or any(names & headers[side].pasting for side in _SIDES):
-            return False
         for side, file in _SIDES.items():
             extra = self._host_names if side == "host" else set()
             (folder / file).write_text(headers[side].pare(names | extra), encoding="utf-8")
@@ -259,13 +261,11 @@ def _listed(toolchain: Toolchain, flags: Sequence[str]) -> tuple[dict[str, list[
         text = run_boxed(dry, cwd=folder, limits=_LIMITS).output.decode(errors="replace")
     lines = [line.removeprefix("#$ ") for line in text.splitlines() if line.startswith("#$ ")]
     variables = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
-    commands = {}
+    commands: dict[str, list[str]] = {}
     for line in lines:
-        if re.match(r"\w+=", line) or line.startswith("rm "):
-            continue
-        words_ = [re.sub(r"\$(\w+)", lambda m: variables.get(m[1], m[0]), word) for word in shlex.split(line)]
-        for name, command in _adapted(words_, toolchain).items():
-            commands[name] = command
+        if not re.match(r"\w+=|rm ", line):
+            spelled = re.sub(r"\$(\w+)", lambda found: variables.get(found[1], found[0]), line)
+            commands |= _adapted(shlex.split(spelled), toolchain)
     missing = {"host", "device", "cudafe++", "cicc", "ptxas", "compile", "link"} - commands.keys()
     if missing or "NVVMIR_LIBRARY_DIR" not in variables:
         lacking = ", ".join(sorted(missing)) or "its libraries"
@@ -274,7 +274,7 @@ def _listed(toolchain: Toolchain, flags: Sequence[str]) -> tuple[dict[str, list[
 
 
 def _adapted(command: list[str], toolchain: Toolchain) -> dict[str, list[str]]:
-    """One of nvcc's commands under the name of its stage, as it is called here."""
+    """One of nvcc's commands under the name of its stage, as it is called here; nothing for what is not needed."""
     program = Path(command[0]).name
     if program in ("cudafe++", "ptxas"):
         path = str(toolchain.root / "bin" / program)

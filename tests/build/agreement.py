@@ -17,7 +17,7 @@ def outcome(
 ) -> dict[str, str]:
     """PTX, resources, variables and plans; or the refusal under `message`.
 
-    Lines for the debugger are left out, and constants of header files that nothing uses.
+    Of the PTX, lines for the debugger are left out, and constants of header files that nothing uses.
     """
     if isinstance(built, BuildFailed):
         return {"message": neutral(str(built))}
@@ -29,8 +29,7 @@ def outcome(
     for kernel in built.module.kernels:
         found[f"kernel {neutral(kernel.name)}"] = neutral(kernel.model_dump_json())
     for variable in built.module.variables:
-        if neutral(variable.name) in ptx:
-            found[f"variable {neutral(variable.name)}"] = neutral(variable.model_dump_json(exclude={"slot"}))
+        found[f"variable {neutral(variable.name)}"] = neutral(variable.model_dump_json())
     for shape in shapes:
         try:
             plan = builder.record(built, spec, shape, card).plan

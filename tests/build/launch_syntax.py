@@ -31,6 +31,11 @@ class Part:
     """Lines, as `#include <vector>`. The part needs them; where they stand is the source's choice."""
     at_file_scope: bool = False
 
+    @property
+    def pastes(self) -> bool:
+        """Whether it makes names with `##`, which the stages leave to nvcc."""
+        return "##" in self.before
+
     def text(self, number: int) -> str:
         """All but the include lines."""
         name = f"go{number}" if self.at_file_scope else "go"
@@ -429,10 +434,11 @@ def sources(draw: st.DrawFn, fixed: Sequence[Part], wrong: Sequence[Part], any_h
 
 def packed(chosen: Sequence[Part]) -> list[Source]:
     """Sources of a few of these parts each, which include what their parts need."""
-    without = [part for part in chosen if not part.includes]
-    with_ = sorted((part for part in chosen if part.includes), key=lambda part: part.includes)
+    pasting = [part for part in chosen if part.pastes]
+    without = [part for part in chosen if not part.includes and not part.pastes]
+    with_ = sorted((part for part in chosen if part.includes and not part.pastes), key=lambda part: part.includes)
     return [
         Source(parts=tuple(group[start : start + size]))
-        for group, size in ((without, 8), (with_, 3))
+        for group, size in ((pasting, 8), (without, 8), (with_, 3))
         for start in range(0, len(group), size)
     ]

@@ -17,8 +17,9 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from corpus import KINDS, Subject, corpus
 
 CARD = gpu("h100")
-QUICK = 0.9
-"""At least this share of the sources that compile has to do without nvcc, or agreement would say little."""
+QUICK = 0.85
+"""At least this share of the sources that compile has to do without nvcc, or agreement would say little. The rest are
+those whose large headers are met for the first time."""
 
 
 @pytest.fixture(scope="module", params=KINDS)

@@ -23,7 +23,6 @@ from cudagym.hardware import gpu
 from cudagym.specs import get
 
 LONG = bool(os.environ.get("CUDAGYM_LONG_TESTS"))
-pytestmark = pytest.mark.skipif(not os.environ.get("CUDAGYM_SOAK"), reason="takes minutes: make soak")
 SPEC, CARD = get("vector_add_fp32"), gpu("h100")
 SHAPES = ({"n": 1}, {"n": 1000})
 LAUNCHES, NAMES, HEADERS, ALONE = (parts(name) for name in ("launches", "names", "headers", "alone"))
@@ -63,7 +62,8 @@ def built(chosen: Sequence[Source]) -> list[Tried]:
     by_stages = STAGES.build_many([(SPEC, source.text) for source in chosen], CARD)
     tried, halves = [], []
     for source, one in zip(chosen, by_stages, strict=True):
-        if isinstance(one, Build) and one.compiled.via == "nvcc" and len(source.parts) > 1:
+        by_stages_in_parts = len(source.parts) > 1 and not any(part.pastes for part in source.parts)
+        if isinstance(one, Build) and one.compiled.via == "nvcc" and by_stages_in_parts:
             halves += source.halves()
         else:
             tried.append((source, one))

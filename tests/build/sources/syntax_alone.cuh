@@ -1,26 +1,8 @@
 //! an include in a raw string
-// k<<<1, 1>>>(out); "
-/* k<<<1, 1>>>(out); ' // */
-/* not /* nested <<< */
-// continued \
-   k<<<1, 1>>>(nothing)
-__device__ const char text[] = "k<<<1, 1>>>(out);\"\\";
-__global__ void k(float* out, int c) { *out = c + text[1]; } // >>>
-const char* raw = R"(k<<<1, 1>>>(out); " // /* )";
-const char* other = R"x(k<<<1, 1>>>(out); )" */ )x" "<<<" ">>>";
-const char* prefixed = u8R"(\)" u8">>>";
-const wchar_t* wide = L"<<<";
+__global__ void k(float* out, int c) { *out = c; }
 //-
-k<<<1, 1>>>(out, '<'); // k<<<9, 9>>>(out, 1);
-k<<<1, 2>>>(out, '"'); /* " */ k<<<1, 3>>>(out, '\''); // '
-k<<<1, 1'0>>>(out, 1'000'000);
-k<<<1, sizeof("<<<1, 1>>>")>>>(out, sizeof(">>>" "(out)"));
-k<<<1, sizeof(R"(>>>(")")>>>(out, '\\');
-k<<<1, 5>>>(out, raw[1] + other[2] + prefixed[1] + (int)wide[0]);
-k<<<1, 6>>>(out, "//"[0] + "/*"[1]); k<<<1, 7>>>(out, u'<' + U'>' + L'"');
 const char* last = R"(
 #include <nothing.h>
-#define k nothing
 )";
 k<<<1, 8>>>(out, last[1]);
 

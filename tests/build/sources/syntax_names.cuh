@@ -117,9 +117,9 @@ k<<<max(1, 2), min(n, 8)>>>(out, max<index_type>(n, 2));
 //! templates that would stand in for functions with a pasted name [file]
 #define CAT@(a, b) a##b
 #define NAME@ CAT@(rsq, rtf)
-namespace any@ { template <typename T> __device__ T CAT@(sq, rtf)(T x) { return x * 2; } using ::CAT@(sq, rtf); }
-using any@::CAT@(sq, rtf);
-__global__ void k@(float* out) { *out = CAT@(sq, rtf)(*out) + NAME@(*out) + CAT@(__shfl_, xor_sync)(~0u, *out, CAT@(warp, Size) / 2); }
+namespace any@ { template <typename T> __device__ T CAT@(ta, nhf)(T x) { return x * 2; } using ::CAT@(ta, nhf); }
+using any@::CAT@(ta, nhf);
+__global__ void k@(float* out) { *out = CAT@(ta, nhf)(*out) + NAME@(*out) + CAT@(__shfl_, xor_sync)(~0u, *out, CAT@(warp, Size) / 2); }
 //-
 k@<<<CAT@(di, m3)(2), CAT@(size, of)(out)>>>(out);
 CAT@(cuda, Memset)(out, 0, 4);
@@ -441,28 +441,28 @@ _Z1kPf@<<<1, sizeof(__T1@)>>>(out);
 
 //! templates with names that are pasted, worse than a function of the headers [file]
 #define CAT@(a, b) a##b
-template <typename T> __host__ __device__ T CAT@(sq, rtf)(T x) { return x + 1; }
-template <typename A, typename B> __host__ __device__ float CAT@(fm, axf)(A a, B b) { return a - b; }
-__global__ void k@(float* out) { *out = CAT@(sq, rtf)(*out) + CAT@(fm, axf)(out[0], out[1]); }
+template <typename T> __host__ __device__ T CAT@(cb, rtf)(T x) { return x + 1; }
+template <typename A, typename B> __host__ __device__ float CAT@(fd, imf)(A a, B b) { return a - b; }
+__global__ void k@(float* out) { *out = CAT@(cb, rtf)(*out) + CAT@(fd, imf)(out[0], out[1]); }
 //-
-k@<<<1, int(CAT@(sq, rtf)(9.0f)) + int(CAT@(fm, axf)(8.f, 2.f))>>>(out);
+k@<<<1, int(CAT@(cb, rtf)(9.0f)) + int(CAT@(fd, imf)(8.f, 2.f))>>>(out);
 
 //! templates with names that are split, worse than a function of the headers [file]
-template <typename T> __host__ __device__ T sq\
-rtf(T x) { return x + 1; }
-__global__ void k@(float* out) { *out = sq\
-rtf(*out); }
+template <typename T> __host__ __device__ T lo\
+gf(T x) { return x + 1; }
+__global__ void k@(float* out) { *out = lo\
+gf(*out); }
 //-
-k@<<<1, int(sqr\
-tf(9.0f))>>>(out);
+k@<<<1, int(log\
+f(9.0f))>>>(out);
 
 //! names between what looks like comments [file]
 static const char* one@ = R"(/*)";
-template <typename T> __host__ __device__ T sqrtf(T x) { return x + 1; }
-__global__ void k@(float* out, int n) { *out = sqrtf(*out) + 1'0; }
+template <typename T> __host__ __device__ T expf(T x) { return x + 1; }
+__global__ void k@(float* out, int n) { *out = expf(*out) + 1'0; }
 static const char* two@ = "*/" "//";
 //-
-k@<<<1, int(sqrtf(16.0f))>>>(out, one@[0] + two@[0]);
+k@<<<1, int(expf(2.0f))>>>(out, one@[0] + two@[0]);
 
 //! functions found for a braced list
 template <typename T> int size(const T& x) { return 7; }
