@@ -77,13 +77,19 @@ extern "C" void solve(const float* x, float* y, int n) { relu<<<400000, 256>>>(x
 """
 
 
-def test_work_hidden_from_the_sample_earns_nothing(grader: Grader) -> None:
-    verdict = grader.grade("relu_fp32", FEW_HEAVY_BLOCKS)
-    assert verdict.status == "correct", verdict.message
-    assert verdict.fraction_of_peak is not None
-    # The judge's secret chooses the blocks. If it finds heavy ones, the kernel is as slow as it is.
-    assert verdict.fraction_of_peak < 0.01, verdict.message
-    assert verdict.fraction_of_peak > 0 or "a few blocks do most of the work" in verdict.message
+def test_work_hidden_from_the_sample_earns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDAGYM_SECRET", "one whose sample misses the heavy blocks, as nearly all do")
+    with Grader("sim:h100", cached=False) as grader:
+        verdict = grader.grade("relu_fp32", FEW_HEAVY_BLOCKS)
+    assert (verdict.status, verdict.fraction_of_peak) == ("correct", 0.0), verdict.message
+    assert "a few blocks do most of the work" in verdict.message
+
+
+def test_work_that_the_sample_may_find_earns_little(grader: Grader) -> None:
+    """With a secret of the day: if the sample finds heavy blocks, the kernel is as slow as it is."""
+    fraction = grader.grade("relu_fp32", FEW_HEAVY_BLOCKS).fraction_of_peak
+    assert fraction is not None
+    assert fraction < 0.01
 
 
 def test_timed_inputs_are_hard_ones_too(grader: Grader) -> None:
