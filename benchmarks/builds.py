@@ -27,7 +27,7 @@ from corpus import KINDS, Subject, corpus
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from verdicts import _machine
+from verdicts import machine
 
 from cudagym import specs
 from cudagym.build.builder import Build, Builder
@@ -89,7 +89,7 @@ def main(limit: int | None = None) -> None:
         builds = [_cost(builders["stages"], subject, record=False) for subject in subjects]
         inline = _load_inline(subjects, builders["nvcc"].toolchain, Path(cache), console)
 
-    table = Table(title=f"milliseconds per source, {len(subjects)} sources, {_machine()}")
+    table = Table(title=f"milliseconds per source, {len(subjects)} sources, {machine()}")
     for column in ("", "median wall", "p95 wall", "median CPU", "p95 CPU", "fast path", "nvcc's wall / this"):
         table.add_column(column, justify="right" if column else "left")
     for via in PATHS:

@@ -58,7 +58,7 @@ def _timed(grader: object, name: str, source: str, seed: int) -> tuple[float, Ve
 
 
 def _table(rows: list[tuple[str, str, list[tuple[float, Verdict]]]]) -> Table:
-    table = Table(title=f"seconds per verdict, {_machine()}", caption=f"warm and cached: medians of {REPEATS}")
+    table = Table(title=f"seconds per verdict, {machine()}", caption=f"warm and cached: medians of {REPEATS}")
     for column in ("kernel", "caches", "status", *STAGES, "total"):
         table.add_column(column, justify="left" if column in ("kernel", "caches", "status") else "right")
     for label, kind, runs in rows:
@@ -68,7 +68,7 @@ def _table(rows: list[tuple[str, str, list[tuple[float, Verdict]]]]) -> Table:
     return table
 
 
-def _machine() -> str:
+def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     model = models[0] if models else platform.machine()
