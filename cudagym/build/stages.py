@@ -95,10 +95,11 @@ class Stages:
         includes, rest = found
         text = without_comments(rest)
         declared = {name for pair in _DECLARED.findall(text) for name in pair}
-        if _HIDDEN.search(text) or declared & self._defined_by_stub:
+        names = words(text)
+        if _HIDDEN.search(text) or declared & self._defined_by_stub or "solve" not in names:
             return False
+        names |= words(prototype)
         headers = self._headers_of(tuple(dict.fromkeys([*asked[0], *includes])))
-        names = words(text) | words(prototype)
         if headers is None or any(names & headers[side].pasting for side in _SIDES):
             return False
         if _BINDING.search(text):  # looks these up unasked, and does something else where they are not
