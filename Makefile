@@ -9,7 +9,7 @@ RUN ?= demo
 .PHONY: help setup demo test soak check bench bench-build clean
 
 help:
-	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 15 minutes)"
+	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
 	@echo "make test         style, types and tests (at most 10 minutes)"
 	@echo "make soak         generated ways to launch kernels, compiled both ways (half an hour)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
