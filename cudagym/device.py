@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from pydantic import Field
+
 from cudagym.build.program import Program
 from cudagym.hardware import GPU
 from cudagym.record import Record
@@ -163,12 +165,14 @@ class Run(Record):
 
 
 class Limits(Record):
-    """What a run may cost before it is cut off."""
+    """What a run may cost before it is cut off, and the order it goes in."""
 
     warp_instructions: int = 400_000_000
     """Cumulative over all launches."""
     wall_seconds: float = 60.0
     scratch_bytes: int = 4 << 30
+    schedule: int = Field(default=0, ge=0, lt=1 << 64)
+    """Which of the legal orders of warps and blocks a simulated GPU runs; 0: ascending. One number, one order."""
 
 
 class Limiter(Record):

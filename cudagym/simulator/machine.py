@@ -231,7 +231,8 @@ class _Attempt:
         self.scratch_bytes = self.allocations = self.host_bytes = 0
         self.variables = {variable.slot for variable in program.module.variables}
         self.kernels = self._load()
-        self.library.cg_start(self.handle, limits.warp_instructions, limits.wall_seconds, int(checked), poison)
+        budget, seconds = limits.warp_instructions, limits.wall_seconds
+        self.library.cg_start(self.handle, budget, seconds, int(checked), poison, limits.schedule)
         for slot, given in memory.items():
             self._set_slot(slot, given.bytes, given.name, _READ_ONLY if given.read_only else 0)
         self._load_variables()

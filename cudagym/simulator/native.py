@@ -87,7 +87,7 @@ def runtime() -> Runtime:
     library = ctypes.CDLL(str(path))
     pointer, word, wide = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64
     library.cg_new.restype = pointer
-    library.cg_start.argtypes = [pointer, wide, ctypes.c_double, word, word]
+    library.cg_start.argtypes = [pointer, wide, ctypes.c_double, word, word, wide]
     library.cg_start.restype = None
     library.cg_set_slot.argtypes = [pointer, word, pointer, wide, pointer, wide]
     library.cg_set_slot.restype = None

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LANES 32
+#define MAX_WARPS 32 /* of a block */
 #define FULL 0xffffffffu
 #define INLINE static inline __attribute__((always_inline))
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
@@ -78,6 +79,7 @@ typedef struct Warp {
     Block *block;
     Machine *machine;
     uint32_t index, idle;
+    int64_t spent; /* fuel since the scheduler last looked whether the warp gets on */
     uint64_t accesses, state; /* memory accesses so far; a hash of the registers at the last yield */
     uint32_t watched;
     uint32_t barrier[LANES], barrier_site[LANES], barrier_count[LANES], barrier_value[LANES];
@@ -105,6 +107,7 @@ struct Machine {
     uint64_t *counts, *ignored_counts;
     uint64_t steps, budget, next_look;
     double deadline;
+    uint64_t schedule, random; /* the seed of the order in which warps and blocks run, and the generator's state */
     uint32_t checked;
     uint32_t max_resident;
     Block *resident, *newest, *pool; /* newest: started, and not among the residents yet */

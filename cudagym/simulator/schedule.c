@@ -10,6 +10,7 @@
 #define SPINNING_FUEL 32 /* for a warp that only waits */
 #define PATIENCE 64 /* rounds a block may only yield before others get a turn */
 #define ROUNDS_UNTIL_STUCK 3
+#define WINDOW 64 /* blocks whose starts a schedule may exchange */
 #define CLOCK_STEPS 2000000 /* warp instructions between two looks at the clock */
 
 enum BlockState { ENDED, SPINS, PREEMPTED };
@@ -21,6 +22,29 @@ static double now(void) {
 }
 
 static uint64_t round_up(uint64_t size, uint64_t to) { return (size + to - 1) / to * to; }
+
+/* ---- schedules ----
+   Schedule 0 starts blocks in ascending order and lets warps take their turns in that order too, each as long as it
+   can. Every other number seeds a generator that shuffles both, cuts turns short, and lets blocks interleave. Lanes
+   that wait for each other take turns upwards or downwards; those that have come together stay together, as programs
+   without __syncwarp() expect. */
+
+/* splitmix64 */
+static uint32_t draw(Machine *m, uint32_t below) {
+    uint64_t z = m->random += 0x9e3779b97f4a7c15ull;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+    return (uint32_t)((z ^ z >> 31) % below);
+}
+
+/* 0 to count - 1 in the schedule's order. */
+static void arrange(Machine *m, uint8_t *order, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t j = m->schedule ? draw(m, i + 1) : i;
+        order[i] = order[j];
+        order[j] = (uint8_t)i;
+    }
+}
 
 /* ---- one block's memory ---- */
 
@@ -237,7 +261,8 @@ static int run_warp(Machine *m, Warp *w) {
     for (;;) {
         const uint32_t live = w->live, barred = w->barred;
         const uint64_t before = w->steps;
-        w->fuel = w->idle ? SPINNING_FUEL : FUEL;
+        w->fuel = w->idle ? SPINNING_FUEL : m->schedule ? 1 << draw(m, 9) : FUEL;
+        w->spent += w->fuel;
         const int yielded = m->kernel(w);
         m->steps += w->steps - before;
         check_budget(m, w);
@@ -250,11 +275,13 @@ static int run_warp(Machine *m, Warp *w) {
 }
 
 /* After a yield: lets the warp's other lanes go first. Returns whether the warp spins: its registers are as they were
-   at the last yield, for every group of lanes. */
+   when it was last looked at, for every group of lanes. */
 static int after_yield(const Machine *m, Warp *w) {
+    if (!w->idle && w->spent < FUEL) return 0;
     const uint64_t state = hash_state(m, w);
     w->idle = state == w->state ? w->idle + 1 : 0;
     w->state = state;
+    w->spent = 0;
     const uint32_t running = w->live & ~w->barred & ~w->synced;
     uint32_t lowest = 0xffff, highest = 0;
     EACH_SET(i, running) {
@@ -265,7 +292,12 @@ static int after_yield(const Machine *m, Warp *w) {
     uint32_t ran = highest + 1;
     EACH_SET(i, running) if (w->pc[i] >= w->prefer && w->pc[i] < ran) ran = w->pc[i];
     if (ran > highest) ran = lowest;
-    w->prefer = lowest == highest || ran == highest ? 0 : ran + 1;
+    uint32_t next = ran == highest ? lowest : ran + 1;
+    if (m->schedule & 1) { /* round the other way */
+        next = ran == lowest ? highest : lowest;
+        EACH_SET(i, running) if (w->pc[i] < ran && w->pc[i] > next) next = w->pc[i];
+    }
+    w->prefer = next == lowest ? 0 : next;
     return w->idle >= (lowest == highest ? 1 : 8);
 }
 
@@ -276,10 +308,13 @@ static int any_live(const Machine *m, const Block *b) {
 }
 
 static int run_block(Machine *m, Block *b) {
+    uint8_t order[MAX_WARPS];
+    uint32_t turns = m->schedule ? 1 + draw(m, 8) : 0; /* of 0, as many as it likes */
     for (int round = 0; round < PATIENCE; round++) {
         uint32_t alive = 0, ran = 0, yielded = 0, spinning = 0;
+        arrange(m, order, b->warps);
         for (uint32_t i = 0; i < b->warps; i++) {
-            Warp *w = warp_of(m, b, i);
+            Warp *w = warp_of(m, b, order[i]);
             if (!w->live) continue;
             alive++;
             if (!(w->live & ~w->barred & ~w->synced)) continue;
@@ -295,6 +330,7 @@ static int run_block(Machine *m, Block *b) {
         if (released || yielded < ran) round = -1;
         if (!ran && !released && any_live(m, b)) deadlock(m, b);
         if (ran && ran == spinning && !released) return SPINS;
+        if (turns && !--turns) break;
     }
     return PREEMPTED;
 }
@@ -338,6 +374,7 @@ static int run_residents(Machine *m) {
 typedef struct Queue {
     const uint32_t *ids, *skip;
     uint64_t count, skips, next;
+    uint8_t order[WINDOW]; /* the schedule's, of the blocks from next / WINDOW * WINDOW on */
 } Queue;
 
 static int is_empty(Queue *q) {
@@ -349,9 +386,17 @@ static int is_empty(Queue *q) {
     return q->next >= q->count;
 }
 
+/* Blocks may wait for earlier ones, so the schedule exchanges only such as can be resident together. */
+static uint32_t next_block(Machine *m, Queue *q) {
+    const uint64_t place = q->next++, first = place / WINDOW * WINDOW, rest = q->count - first;
+    if (q->ids) return q->ids[place];
+    if (!m->schedule || q->skip || m->max_resident < WINDOW) return (uint32_t)place;
+    if (place == first) arrange(m, q->order, rest < WINDOW ? (uint32_t)rest : WINDOW);
+    return (uint32_t)first + q->order[place - first];
+}
+
 static void start_next(Machine *m, Queue *q, uint32_t watched) {
-    const uint32_t id = q->ids ? q->ids[q->next] : (uint32_t)q->next;
-    q->next++;
+    const uint32_t id = next_block(m, q);
     m->newest = start_block(m, id, watched);
     if (!m->newest) out_of_memory(m, id);
     const int state = run_block(m, m->newest);
@@ -401,7 +446,7 @@ void cg_order(Warp *w) {
    `more` says that the caller could add others when these only wait; then STUCK may come back, with them resident. */
 int cg_run(Machine *m, const uint32_t *ids, uint64_t count, const uint32_t *skip, uint64_t skips, uint32_t watched,
            int more) {
-    Queue queue = {ids, skip, count, skips, 0};
+    Queue queue = {ids, skip, count, skips, 0, {0}};
     if (setjmp(m->escape)) return FAULTED;
     return run_all(m, &queue, watched, more);
 }
@@ -459,14 +504,15 @@ void cg_end(Machine *m) {
 
 Machine *cg_new(void) { return calloc(1, sizeof(Machine)); }
 
-/* Starts a run: what it may cost, what is checked, and the byte that fills memory without content. */
-void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uint32_t poison) {
+/* Starts a run: what it may cost, what is checked, the byte that fills memory without content, and the schedule. */
+void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uint32_t poison, uint64_t schedule) {
     memset(m->slots, 0, sizeof m->slots);
     m->steps = m->next_look = 0;
     m->budget = budget;
     m->deadline = now() + seconds;
     m->checked = checked;
     m->poison = poison;
+    m->schedule = m->random = schedule;
     m->uninitialised = 0;
 }
 

@@ -1,0 +1,75 @@
+"""Schedules: one seed, one order of warps and blocks; and programs that are right under every order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from machine_code import Builds, Code
+
+SCHEDULES = range(8)
+
+
+@pytest.fixture
+def code(builds: Builds) -> Code:
+    return builds["schedules"]
+
+
+def counts(n: int) -> NDArray[np.int32]:
+    return np.zeros(n, np.int32)
+
+
+def block_tickets(code: Code, schedule: int) -> NDArray[np.int32]:
+    taken = counts(100)
+    code.run("block_tickets", 100, 1, counts(1), taken, schedule=schedule)
+    return taken
+
+
+def warp_tickets(code: Code, schedule: int) -> NDArray[np.int32]:
+    taken = counts(32)
+    code.run("warp_tickets", 1, 1024, taken, schedule=schedule)
+    return taken
+
+
+@pytest.mark.parametrize("order", [block_tickets, warp_tickets])
+def test_a_seed_decides_the_order(code: Code, order: Callable[[Code, int], NDArray[np.int32]]) -> None:
+    orders = [order(code, schedule) for schedule in SCHEDULES]
+    assert orders[0].tolist() == list(range(len(orders[0])))
+    assert len({tuple(o) for o in orders}) == len(SCHEDULES)
+    for found in orders:
+        assert sorted(found) == list(range(len(found)))
+    assert (order(code, 5) == orders[5]).all()
+
+
+def test_blocks_interleave_within_their_loops(code: Code) -> None:
+    last, steps, tickets = counts(8), 4000, 32 * 4000
+    code.run("turns", 8, 32, counts(1), last, steps)
+    assert sorted(last) == [k * tickets - 1 for k in range(1, 9)], "schedule 0 runs each block to its end"
+    for schedule in SCHEDULES[1:]:
+        code.run("turns", 8, 32, counts(1), last, steps, schedule=schedule)
+        assert last.min() >= tickets, "no block ends before another has begun"
+        assert last.max() == 8 * tickets - 1
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("checked", [True, False])
+def test_waiting_programs_get_on(code: Code, schedule: int, checked: bool) -> None:
+    x = np.arange(1, 301, dtype=np.int32)
+    sums = counts(300)
+    code.run("look_back", 300, 1, x, sums, counts(300), schedule=schedule, checked=checked)
+    assert (sums == np.cumsum(x)).all()
+    count = counts(1)
+    code.run("spin_lock", 7, 96, counts(1), count, schedule=schedule, checked=checked)
+    assert count[0] == 7 * 96
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_deadlock_is_one_in_any_order(code: Code, schedule: int) -> None:
+    fault = code.fault("deadlocked", 3, 64, counts(1), counts(1), schedule=schedule)
+    assert fault.kind == "deadlock"
+    code.run("deadlocked", 3, 64, counts(1) + 1, counts(1), schedule=schedule)
