@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
 
-.PHONY: help setup demo test soak check bench bench-build clean
+.PHONY: help setup demo test soak check bench bench-build bench-simulator clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
@@ -14,6 +14,7 @@ help:
 	@echo "make soak         generated ways to launch kernels, compiled both ways (half an hour)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
+	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
 	@echo "make clean        remove .venv and what tools left behind (runs/ and the cache folder stay)"
 
 # The pin in constraints.txt lets pip take a CPU wheel of torch where one lies at hand.
@@ -41,6 +42,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/verdicts.py
+
+bench-simulator: $(STAMP)
+	$(BIN)/python benchmarks/simulator.py
 
 bench-build: $(STAMP)
 	$(BIN)/python benchmarks/builds.py
