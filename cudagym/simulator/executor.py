@@ -196,6 +196,7 @@ def _answer(machines: dict[str, Any], body: bytes, fds: list[int]) -> dict[str, 
                 bytes=map_shared(fd, buffer.size, private=buffer.read_only),
                 name=buffer.name,
                 read_only=buffer.read_only,
+                has_content=buffer.holds_input,
             )
             for buffer, fd in zip(request.buffers, fds, strict=True)
         }

@@ -22,9 +22,11 @@ KINDS: dict[int, FaultKind] = {
     8: "timed_out",
     9: "trap",
     10: "timed_out",
+    12: "uninitialised",
 }
 """By enum FaultKind of runtime.h. 7: over the budget of instructions, 8: of time, 10: a loop that cannot end."""
 NO_MEMORY = 11
+_RACE, _UNINITIALISED = 4, 12
 _SHARED = 3
 _LOCAL = 2
 _NEAR = 1 << 33
@@ -50,7 +52,7 @@ class Explainer:
         kind = KINDS[record.kind]
         thread, block = self._thread(record.warp * LANES + record.lane), self._block(record.block)
         line = self._line(record.site)
-        buffer = self._buffer(record) if record.kind <= 4 else None
+        is_access = record.kind <= _RACE or record.kind == _UNINITIALISED
         return Fault(
             kind=kind,
             kernel=self.launch.kernel,
@@ -58,19 +60,9 @@ class Explainer:
             line=line,
             block=block,
             thread=thread,
-            address=record.address if record.kind <= 4 else None,
-            buffer=buffer,
+            address=record.address if is_access else None,
+            buffer=self._buffer(record) if is_access else None,
         )
-
-    def uninitialised(self, site: int) -> Fault:
-        """A result that depends on memory nothing wrote, first read at `site`."""
-        line = self._line(site)
-        space = "shared memory" if "shared" in self.flow.instructions[site].modifiers else "memory"
-        text = (
-            f"uninitialised: kernel {kernel_title(self.launch.kernel)} reads {space} that nothing has written"
-            f"{self._at(line)}, and its results depend on it; write it first, or wait for who does"
-        )
-        return Fault(kind="uninitialised", kernel=self.launch.kernel, message=text, line=line)
 
     # -- where --
 
@@ -102,8 +94,10 @@ class Explainer:
         return f"thread ({thread}) of block ({block}) of {kernel_title(self.launch.kernel)}"
 
     def _other(self, record: FaultRecord) -> str:
-        where = self._at(self._line(record.other_site))
-        return f"thread ({','.join(map(str, self._thread(record.other_thread)))}){where}"
+        thread = ",".join(map(str, self._thread(record.other_thread)))
+        block = ",".join(map(str, self._block(record.other_block)))
+        elsewhere = f" of block ({block})" if record.kind == _RACE and record.other_block != record.block else ""
+        return f"thread ({thread}){elsewhere}{self._at(self._line(record.other_site))}"
 
     def _space(self, record: FaultRecord) -> str:
         if record.space == _SHARED or 0 <= record.address - SHARED_WINDOW < 1 << 32:
@@ -137,11 +131,11 @@ class Explainer:
             case 1 | 2 | 3:
                 return self._bad_access(record, kind, who, at)
             case 4:
-                verb = "writes" if record.write else "reads"
+                return self._race(record, who, at)
+            case 12:
                 return (
-                    f"race: {who} {verb} shared memory at byte {record.address}{at}, which "
-                    f"{self._other(record)} also {'uses' if record.write else 'writes'} with no barrier between "
-                    "them; put a __syncthreads() between the two"
+                    f"uninitialised: {who} reads {self._where(record)}{at}, which nothing has written, and the results "
+                    "depend on it; write it first, or wait for who does"
                 )
             case 5:
                 return (
@@ -159,6 +153,25 @@ class Explainer:
             case 8:
                 return f"timed out: the wall-clock limit was reached in {who}{at}"
         return f"timed out: the limit on executed instructions was reached in {who}{at}"
+
+    def _race(self, record: FaultRecord, who: str, at: str) -> str:
+        verb, other_verb = ("writes", "uses") if record.write else ("reads", "writes")
+        act = f"race: {who} {verb} {self._where(record)}{at}, which {self._other(record)} also {other_verb}"
+        if record.other_block != record.block:
+            return (
+                f"{act} with nothing that orders the two blocks; use an atomic, a flag with __threadfence(), or a second "
+                "launch"
+            )
+        if record.write and record.other_thread // LANES == record.warp:
+            return f"{act} with another value in the same instruction; let one thread write it, or use an atomic"
+        return f"{act} with no barrier between them; put a __syncthreads() between the two"
+
+    def _where(self, record: FaultRecord) -> str:
+        """The place of an access that is within bounds."""
+        if self._space(record) != "global":
+            return f"{self._space(record)} memory at byte {record.address}"
+        found = self._nearest(record.address)
+        return self._element(record, *found) if found else f"address {record.address:#x}"
 
     def _is_assertion(self, site: int) -> bool:
         return 0 <= site < len(self.flow.instructions) and "assert" in self.flow.instructions[site].modifiers

@@ -45,7 +45,7 @@ from cudagym.simulator.flow import Flow, flow_of, operands, results
 from cudagym.simulator.isa import lower_instruction
 from cudagym.simulator.isa.classes import CLASSES, classify
 from cudagym.simulator.lower import lower
-from cudagym.simulator.native import TALLY, NativeKernel, native_kernel, runtime
+from cudagym.simulator.native import TALLY, FaultRecord, NativeKernel, native_kernel, runtime
 
 STATIC_SHARED_LIMIT = 48 << 10
 """Static shared memory per block (CUDA C++ Programming Guide 13.0, "Compute Capabilities")."""
@@ -58,8 +58,13 @@ HOST_BYTES = 16 << 30
 """That a program may fill, copy and allocate in all: a few seconds of one core."""
 _POISON = 0xFF
 """Fills memory that has no content yet: as a float it is NaN, so that depending on it shows."""
-_OTHER_POISONS = (0x3C, 0x00)
-"""To see whether results depend on the filler: an ordinary small number, and what fresh memory often holds."""
+_OTHER_VALUES = (0x3C, 0x00)
+"""That reads of unwritten bytes get instead, to see whether results depend on them: an ordinary small number, and what
+fresh memory often holds."""
+_EVERYWHERE = (2**32 - 1, 2**32 - 1)
+"""All launches and sites, for cg_alter."""
+_WATCHED_LIMIT = 64 << 20
+"""Bytes of writable memory, in all, that checked runs watch for races; larger buffers go without."""
 _POISON_LIMIT = 256 << 20
 _DONE, _FAULTED, _STUCK = 0, 1, 2
 _KERNELS_KEPT = 256
@@ -71,6 +76,8 @@ class Memory(NamedTuple):
     bytes: NDArray[np.uint8]
     name: str
     read_only: bool = False
+    has_content: bool = True
+    """Whether its bytes before the run mean anything."""
 
 
 class Loaded(NamedTuple):
@@ -158,34 +165,40 @@ class Machine:
         """
         started = time.monotonic()
         before = {slot: m.bytes.copy() for slot, m in memory.items() if not m.read_only} if checked else {}
-        attempt = _Attempt(self, program, memory, limits, checked, _POISON)
+        attempt = _Attempt(self, program, memory, limits, checked)
         attempt.run_all()
-        if checked and not attempt.faults and attempt.suspicion:
-            attempt.faults.extend(self._depends_on_poison(program, memory, limits, before, attempt.suspicion))
+        if attempt.suspicions and not attempt.faults:
+            attempt.faults.extend(self._depends_on_unwritten(program, memory, limits, before, attempt.suspicions))
         return Run(
             faults=tuple(attempt.faults),
             launches=tuple(attempt.launches),
             seconds=time.monotonic() - started,
         )
 
-    def _depends_on_poison(
+    def _depends_on_unwritten(
         self,
         program: Program,
         memory: Mapping[int, Memory],
         limits: Limits,
         before: Mapping[int, NDArray[np.uint8]],
-        suspicion: Fault,
+        suspicions: Mapping[tuple[int, int], Fault],
     ) -> tuple[Fault, ...]:
-        """Runs again with other content in uninitialised memory. Other results prove that they depend on it."""
-        for poison in _OTHER_POISONS:
+        """The first of these reads that results depend on, proved by runs in which it gives other values."""
+
+        def matters(place: tuple[int, int], value: int) -> bool:
             copies = {slot: m if m.read_only else m._replace(bytes=before[slot].copy()) for slot, m in memory.items()}
-            again = _Attempt(self, program, copies, limits, False, poison)
+            again = _Attempt(self, program, copies, limits, True)
+            self._runtime.library.cg_alter(self._handle, *place, value)
             again.run_all()
-            if any(fault.kind == "timed_out" for fault in again.faults):
-                continue
-            same = all(np.array_equal(m.bytes, copies[slot].bytes) for slot, m in memory.items() if not m.read_only)
-            if again.faults or not same:
-                return (suspicion,)
+            if again.faults:
+                return again.faults[0].kind != "timed_out"
+            return any(not np.array_equal(m.bytes, copies[slot].bytes) for slot, m in memory.items())
+
+        for value in _OTHER_VALUES:
+            if matters(_EVERYWHERE, value):
+                # One place may be harmless while another is not; where only several together matter, name the first.
+                found = (fault for place, fault in suspicions.items() if len(suspicions) > 1 and matters(place, value))
+                return (next(found, next(iter(suspicions.values()))),)
         return ()
 
     def sample(
@@ -197,7 +210,7 @@ class Machine:
         `limits.warp_instructions`; else the launch is not complete.
         """
         started = time.monotonic()
-        attempt = _Attempt(self, program, memory, limits, False, _POISON)
+        attempt = _Attempt(self, program, memory, limits, False)
         attempt.run_sampled(random.Random(seed), max(1, blocks))
         return Run(
             faults=tuple(attempt.faults),
@@ -216,24 +229,31 @@ class _Attempt:
         memory: Mapping[int, Memory],
         limits: Limits,
         checked: bool,
-        poison: int,
     ) -> None:
         self.gpu, self.program, self.limits, self.checked = machine.gpu, program, limits, checked
-        self.poison = poison
-        self.library, self.handle = machine._runtime.library, machine._handle
+        self.library, self.handle, self.word_bytes = (
+            machine._runtime.library,
+            machine._handle,
+            machine._runtime.word_bytes,
+        )
         self.faults: list[Fault] = []
         self.launches: list[LaunchRun] = []
-        self.suspicion: Fault | None = None
+        self.suspicions: dict[tuple[int, int], Fault] = {}
+        """By number of launch and site: reads of what nothing wrote."""
         self.host: dict[int, NDArray[np.uint8]] = {}
         self.written: dict[int, NDArray[np.uint8]] = {}
+        self.words: dict[int, NDArray[np.uint8]] = {}
         self.places: dict[int, Place] = {}
         self.flags: dict[int, int] = {}
         self.scratch_bytes = self.allocations = self.host_bytes = 0
+        self.watchable = _WATCHED_LIMIT
         self.variables = {variable.slot for variable in program.module.variables}
         self.kernels = self._load()
         budget, seconds = limits.warp_instructions, limits.wall_seconds
-        self.library.cg_start(self.handle, budget, seconds, int(checked), poison, limits.schedule)
+        self.library.cg_start(self.handle, budget, seconds, int(checked), _POISON, limits.schedule)
         for slot, given in memory.items():
+            if checked and not given.has_content:
+                self.written[slot] = np.zeros(given.bytes.size, np.uint8)
             self._set_slot(slot, given.bytes, given.name, _READ_ONLY if given.read_only else 0)
         self._load_variables()
         self._set_slot(GRID_WORKSPACE_SLOT, np.zeros(64, np.uint8), "the grid's barrier", 0)
@@ -261,13 +281,18 @@ class _Attempt:
         if not data.flags.writeable or not data.flags.c_contiguous or data.dtype != np.uint8:
             raise GraderError(f"the memory of {name} is not a writable array of bytes")
         self.host[slot] = data
+        self.words.pop(slot, None)
         self.places[slot] = Place(name, data.size, released=False)
         self.flags[slot] = flags
         written = self.written.get(slot)
-        pointer = written.ctypes.data if written is not None else None
         if written is not None:
             flags |= _TRACKED
-        self.library.cg_set_slot(self.handle, slot, data.ctypes.data, data.size, pointer, flags)
+        if self.checked and not flags & _READ_ONLY and data.size <= self.watchable:
+            self.watchable -= data.size
+            self.words[slot] = np.zeros((data.size + 3) // 4 * self.word_bytes, np.uint8)
+        pointers = (None if a is None else a.ctypes.data for a in (data, written, self.words.get(slot)))
+        host, written_at, words_at = pointers
+        self.library.cg_set_slot(self.handle, slot, host, data.size, written_at, words_at, flags)
 
     def _load_variables(self) -> None:
         """Module variables start from the image in the PTX, each time."""
@@ -342,7 +367,7 @@ class _Attempt:
                 f"{self.limits.scratch_bytes >> 20} MiB of scratch memory allowed"
             )
         data = np.zeros(size, np.uint8)
-        data[:_POISON_LIMIT] = self.poison
+        data[:_POISON_LIMIT] = _POISON
         if self.checked:
             self.written[slot] = np.zeros(size, np.uint8)
         self._set_slot(slot, data, f"scratch{self.allocations}", 0)
@@ -352,9 +377,10 @@ class _Attempt:
             self.scratch_bytes -= self.host[slot].size
             place = self.places[slot]
             self.places[slot] = place._replace(released=True)
-            self.library.cg_set_slot(self.handle, slot, None, 0, None, _RELEASED)
+            self.library.cg_set_slot(self.handle, slot, None, 0, None, None, _RELEASED)
             del self.host[slot]
             self.written.pop(slot, None)
+            self.words.pop(slot, None)
 
     def _range(
         self, address: int, size: int, what: str, *, write: bool, upload: bool = False
@@ -384,9 +410,9 @@ class _Attempt:
                 self.faults.append(grid.fault())
                 return
             self._note(grid, grid.counters() if self.checked else None, complete=True)
-            site = self.library.cg_uninitialised(self.handle)
-            if site and self.suspicion is None:
-                self.suspicion = grid.explainer.uninitialised(site - 1)
+            for record in grid.unwritten():
+                if (place := (record.other_site, record.site)) not in self.suspicions:
+                    self.suspicions[place] = grid.explainer.explain(record)
 
     def _note(self, grid: _Grid, counters: Counters | None, *, complete: bool, sampled: tuple[int, ...] = ()) -> None:
         instructions, accesses = grid.totals()
@@ -492,6 +518,12 @@ class _Grid:
 
     def _record(self) -> ctypes.Structure:
         return self.attempt.library.cg_fault(self.attempt.handle).contents  # type: ignore[no-any-return]
+
+    def unwritten(self) -> list[FaultRecord]:
+        """Reads of what nothing wrote, of this launch and those before it."""
+        first = ctypes.POINTER(FaultRecord)()
+        count = self.attempt.library.cg_unwritten(self.attempt.handle, ctypes.byref(first))
+        return first[:count]
 
     def fault(self) -> Fault:
         """What stopped the launch."""

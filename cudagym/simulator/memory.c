@@ -100,6 +100,15 @@ static void watch_lanes(Warp *w, uint32_t mask, const uint64_t *address, uint32_
     if (global) watch_access(w, global, plain, bytes, GLOBAL, write, strong, site, values, width);
 }
 
+static int alters(const Warp *w) { return w->watched && w->machine->alteration >= 0; }
+
+static void alter_lane(Warp *w, int space, uint64_t address, uint8_t *data, uint32_t bytes, uint32_t site) {
+    if (space == SHARED) watch_alter(w, data, bytes, address, SHARED, site);
+    else if (address >= FIRST_ADDRESS) watch_alter(w, data, bytes, address, GLOBAL, site);
+    else if (space == GENERIC && address - SHARED_WINDOW < WINDOW_BYTES)
+        watch_alter(w, data, bytes, address - SHARED_WINDOW, SHARED, site);
+}
+
 /* Element k of lane i lies at element[k * 256 + i * width]; in memory a lane's elements are adjacent. */
 static void move_lanes(Warp *w, uint32_t mask, const uint64_t *a, int space, int strong, uint32_t site,
                        uint8_t *elements, uint32_t width, uint32_t count, int write) {
@@ -117,6 +126,7 @@ static void move_lanes(Warp *w, uint32_t mask, const uint64_t *a, int space, int
         if (write)
             for (uint32_t k = 0; k < count; k++) memcpy(lane_data + k * width, element + k * 256, width);
         lane_access(w, space, a[i], lane_data, bytes, write, i, site);
+        if (UNLIKELY(alters(w)) && !write) alter_lane(w, space, a[i], lane_data, bytes, site);
         if (!write)
             for (uint32_t k = 0; k < count; k++) memcpy(element + k * 256, lane_data + k * width, width);
     }
@@ -174,7 +184,7 @@ INLINE void move_global(Warp *w, uint32_t mask, const uint64_t *a, int64_t offse
     if (index < MAX_SLOTS) {
         const Slot *slot = &w->machine->slots[index];
         const uint64_t base = FIRST_ADDRESS + (index << SLOT_BITS) - (uint64_t)offset;
-        if (slot->size >= bytes && !(write && slot->flags & READ_ONLY)) {
+        if (slot->size >= bytes && !(write && slot->flags & READ_ONLY) && !UNLIKELY(alters(w))) {
             const uint64_t last = slot->size - bytes;
             uint64_t gaps = 0, bad = 0;
             EACH_LANE(i) {
@@ -211,7 +221,7 @@ INLINE void move_shared(Warp *w, uint32_t mask, const uint32_t *a, int64_t offse
         a = filled;
     }
     const uint64_t size = w->machine->shared_bytes;
-    if (size >= bytes) {
+    if (size >= bytes && !UNLIKELY(alters(w))) {
         const uint32_t last = (uint32_t)size - bytes, first = a[0] + (uint32_t)offset;
         uint32_t gaps = 0, spread = 0, bad = 0;
         EACH_LANE(i) {
@@ -273,6 +283,7 @@ void cg_load_uniform(Warp *w, uint32_t mask, uint64_t address, uint32_t code, ui
         uint64_t all[LANES];
         EACH_LANE(i) all[i] = address;
         watch_lanes(w, mask, all, width * count, (int)space, 0, (int)(code >> 8), site, 0, width);
+        if (alters(w)) alter_lane(w, (int)space, address, data, width * count, site);
     }
     for (uint32_t k = 0; k < count; k++) memcpy(out + 8 * k, data + k * width, width);
 }
@@ -376,7 +387,7 @@ void cg_atomic(Warp *w, uint32_t mask, const uint64_t *a, int64_t offset, uint32
         }
         if (shared) watch_atomic(w, shared, address, width * count, SHARED, site);
         if (mask & ~shared) watch_atomic(w, mask & ~shared, address, width * count, GLOBAL, site);
-        if (code >> 30 & 1) watch_order(w->block);
+        if (code >> 30 & 1) watch_order(w);
     }
     EACH_SET(i, mask) for (uint32_t k = 0; k < count; k++) {
         uint64_t old = 0;

@@ -41,7 +41,7 @@ class FaultRecord(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_int32) for name in ("kind", "site", "space", "write", "lane", "warp", "width")),
         *((name, ctypes.c_int32) for name in ("other_site", "other_thread")),
-        ("block", ctypes.c_uint32),
+        *((name, ctypes.c_uint32) for name in ("block", "other_block")),
         ("address", ctypes.c_uint64),
     ]
 
@@ -66,6 +66,8 @@ class Runtime(NamedTuple):
     library: ctypes.CDLL
     path: Path
     layout: dict[str, int]
+    word_bytes: int
+    """Of the record about 4 bytes of global memory, struct GlobalWord."""
 
 
 @cache
@@ -89,7 +91,9 @@ def runtime() -> Runtime:
     library.cg_new.restype = pointer
     library.cg_start.argtypes = [pointer, wide, ctypes.c_double, word, word, wide]
     library.cg_start.restype = None
-    library.cg_set_slot.argtypes = [pointer, word, pointer, wide, pointer, wide]
+    library.cg_set_slot.argtypes = [pointer, word, pointer, wide, pointer, pointer, wide]
+    library.cg_alter.argtypes = [pointer, word, word, word]
+    library.cg_alter.restype = None
     library.cg_set_slot.restype = None
     library.cg_begin.argtypes = [pointer, pointer, pointer, wide, wide, wide, pointer, pointer, pointer]
     library.cg_run.argtypes = [pointer, pointer, wide, pointer, wide, word, ctypes.c_int]
@@ -98,10 +102,11 @@ def runtime() -> Runtime:
     library.cg_fault.argtypes = library.cg_tally.argtypes = [pointer]
     library.cg_fault.restype = ctypes.POINTER(FaultRecord)
     library.cg_tally.restype = ctypes.POINTER(TallyRecord)
-    for function in (library.cg_steps, library.cg_uninitialised):
-        function.argtypes, function.restype = [pointer], wide
+    library.cg_unwritten.argtypes = [pointer, ctypes.POINTER(ctypes.POINTER(FaultRecord))]
+    library.cg_steps.argtypes, library.cg_steps.restype = [pointer], wide
     offsets = (wide * len(_LAYOUT)).in_dll(library, "cg_layout")
-    return Runtime(library, path, dict(zip(_LAYOUT, offsets, strict=True)))
+    word_bytes = wide.in_dll(library, "cg_word_bytes").value
+    return Runtime(library, path, dict(zip(_LAYOUT, offsets, strict=True)), word_bytes)
 
 
 def _flags() -> tuple[str, ...]:

@@ -27,23 +27,39 @@
 #define LOCAL_WINDOW (1ull << 41)
 #define PARAM_WINDOW (1ull << 42)
 #define WINDOW_BYTES (1ull << 32)
+#define MAX_UNWRITTEN 4
+#define MAX_RELEASES (1u << 20)
+#define ALL 0xffffffffu
 
 enum Space { GLOBAL, GENERIC, LOCAL, SHARED, PARAM };
 enum SlotFlags { READ_ONLY = 1, RELEASED = 2, TRACKED = 4 };
 enum FaultKind { NO_FAULT, OUT_OF_BOUNDS, MISALIGNED, INPUT_MODIFIED, RACE, BARRIER_DIVERGENCE, DEADLOCK, OVER_BUDGET,
-                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY };
+                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY, UNINITIALISED };
 enum Outcome { DONE, FAULTED, STUCK };
+
+/* An access to a word of global memory: by whom, and at which time of its block. */
+typedef struct Access {
+    uint32_t time, block, site;
+    uint16_t thread;
+    uint8_t bytes; /* set of bytes of the word */
+} Access;
+
+/* What is known of one 4-byte word of global memory: who wrote it last, and two warps that read it. */
+typedef struct GlobalWord {
+    Access write, reads[2];
+} GlobalWord;
 
 typedef struct Slot {
     uint8_t *host;
     uint64_t size;
     uint8_t *written; /* one byte per byte, nonzero once written; only for TRACKED slots */
+    GlobalWord *words; /* NULL: not watched for races */
     uint64_t flags;
 } Slot;
 
 typedef struct Fault {
     int32_t kind, site, space, write, lane, warp, width, other_site, other_thread;
-    uint32_t block;
+    uint32_t block, other_block;
     uint64_t address;
 } Fault;
 
@@ -88,7 +104,8 @@ typedef struct Warp {
 struct Block {
     uint32_t id, ctaid[4], watched, threads, warps; /* the fourth: the SM */
     uint32_t tokens[16]; /* lanes that arrived at a barrier without waiting */
-    uint32_t epoch;
+    uint32_t epoch; /* when a barrier, fence or lock last put the block's accesses in order */
+    uint32_t acquired; /* when the block last looked at what others may have released */
     uint8_t *shared, *local, *warp_base;
     SharedWord *shadow;
     Block *next;
@@ -113,7 +130,15 @@ struct Machine {
     Block *resident, *newest, *pool; /* newest: started, and not among the residents yet */
     uint32_t residents;
     int progress; /* whether a block has got on since this was last cleared */
-    uint64_t uninitialised; /* 1 + site of the first read of memory that nothing wrote */
+    uint32_t time; /* counts what orders accesses; the time at which the launch began */
+    uint32_t began;
+    uint32_t *released; /* in checked launches, when a block last made its writes known to others */
+    uint32_t releases; /* entries of these; blocks share them when there are too many */
+    Fault unwritten[MAX_UNWRITTEN]; /* the first reads of what nothing wrote, one for each site */
+    uint32_t unwritten_count;
+    uint32_t launch;
+    uint32_t altered_launch, altered_site; /* where such reads get another value than `poison`; ALL: everywhere */
+    int32_t alteration; /* that value, of each byte; -1: they get none */
     Tally tally;
     Fault fault;
     jmp_buf escape;
@@ -135,5 +160,7 @@ void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t byte
                   uint32_t site, const uint8_t *values, uint32_t width);
 void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, uint32_t site);
 void watch_block_end(Machine *m);
-void watch_order(Block *b);
+void watch_order(Warp *w);
+/* Changes what a lane read where nothing was written; nothing unless the machine alters such reads. */
+void watch_alter(Warp *w, uint8_t *data, uint32_t bytes, uint64_t address, int space, uint32_t site);
 #endif

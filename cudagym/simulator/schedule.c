@@ -82,7 +82,8 @@ static Block *start_block(Machine *m, uint32_t id, uint32_t watched) {
     b->watched = watched;
     b->threads = m->threads;
     b->warps = m->warps;
-    b->epoch = 1;
+    b->epoch = ++m->time;
+    b->acquired = 0;
     b->next = NULL;
     memset(b->tokens, 0, sizeof b->tokens);
     m->steps += (m->shared_bytes + m->warps * local_stride(m)) / BYTES_PER_STEP;
@@ -174,7 +175,7 @@ static void release(Machine *m, Block *b, uint32_t id, uint32_t waiting, uint32_
         w->idle = 0;
     }
     b->tokens[id] = 0;
-    b->epoch++;
+    b->epoch = ++m->time;
 }
 
 /* Lets go of every barrier that all who must have reached. Exited lanes count as arrived. */
@@ -437,7 +438,7 @@ __attribute__((noreturn)) void cg_trap(Warp *w, uint32_t mask, uint32_t site) {
 
 /* What came before happens before what follows: a fence, an acquire or a release. */
 void cg_order(Warp *w) {
-    if (w->watched) watch_order(w->block);
+    if (w->watched) watch_order(w);
 }
 
 /* ---- called from Python ---- */
@@ -473,8 +474,13 @@ int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_by
     const uint64_t block_bytes = m->warps * (m->warp_stride + local_stride(m)) + m->shared_bytes + sizeof(Block);
     const uint64_t affordable = (1ull << 30) / block_bytes;
     m->max_resident = affordable < 1 ? 1 : affordable > 16384 ? 16384 : (uint32_t)affordable;
+    m->launch++;
+    m->began = ++m->time;
+    const uint64_t blocks = (uint64_t)shape[3] * shape[4] * shape[5];
+    m->releases = blocks < MAX_RELEASES ? (uint32_t)blocks : MAX_RELEASES;
+    m->released = m->checked ? calloc(m->releases, sizeof *m->released) : NULL;
     m->tid = aligned_alloc(64, (uint64_t)m->warps * 3 * LANES * sizeof(uint32_t));
-    if (!m->tid) return 0;
+    if (!m->tid || (m->checked && !m->released)) return 0;
     for (uint32_t t = 0; t < m->warps * LANES; t++) {
         uint32_t *at = m->tid + t / LANES * 3 * LANES + t % LANES;
         at[0] = t % m->shape[0];
@@ -494,7 +500,8 @@ void cg_end(Machine *m) {
     if (m->newest) free_block(m->newest);
     m->resident = m->newest = m->pool = NULL;
     free(m->tid);
-    m->tid = NULL;
+    free(m->released);
+    m->tid = m->released = NULL;
     for (int k = 0; k < 2; k++) {
         free(m->sectors[k]);
         m->sectors[k] = NULL;
@@ -513,17 +520,29 @@ void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uin
     m->checked = checked;
     m->poison = poison;
     m->schedule = m->random = schedule;
-    m->uninitialised = 0;
+    m->unwritten_count = m->launch = m->time = 0;
+    m->alteration = -1;
 }
 
-void cg_set_slot(Machine *m, uint32_t index, uint8_t *host, uint64_t size, uint8_t *written, uint64_t flags) {
-    m->slots[index & (MAX_SLOTS - 1)] = (Slot){host, size, written, flags};
+/* Gives the reads at a site of a launch another value where nothing was written. To see whether results depend on it. */
+void cg_alter(Machine *m, uint32_t launch, uint32_t site, uint32_t value) {
+    m->altered_launch = launch;
+    m->altered_site = site;
+    m->alteration = (int32_t)value;
+}
+
+void cg_set_slot(Machine *m, uint32_t index, uint8_t *host, uint64_t size, uint8_t *written, GlobalWord *words,
+                 uint64_t flags) {
+    m->slots[index & (MAX_SLOTS - 1)] = (Slot){host, size, written, words, flags};
 }
 
 const Fault *cg_fault(const Machine *m) { return &m->fault; }
 const Tally *cg_tally(const Machine *m) { return &m->tally; }
 uint64_t cg_steps(const Machine *m) { return m->steps; }
-uint64_t cg_uninitialised(const Machine *m) { return m->uninitialised; }
+uint32_t cg_unwritten(const Machine *m, const Fault **faults) {
+    *faults = m->unwritten;
+    return m->unwritten_count;
+}
 
 /* Offsets that compiled kernels and Python need, in the order of LAYOUT in native.py. */
 const uint64_t cg_layout[] = {
@@ -532,3 +551,4 @@ const uint64_t cg_layout[] = {
     offsetof(Warp, shape), offsetof(Warp, params), offsetof(Warp, local), offsetof(Warp, index),
     offsetof(Warp, barrier_value), sizeof(Warp),
 };
+const uint64_t cg_word_bytes = sizeof(GlobalWord);

@@ -8,11 +8,11 @@ extern "C" __global__ void warp_tickets(unsigned* taken) {
     __syncthreads();
     if (threadIdx.x % 32 == 0) taken[threadIdx.x / 32] = atomicAdd(&next, 1u);
 }
-// Each thread draws a ticket per turn of a loop and keeps the last.
+// Each thread draws a ticket per turn of a loop and the last thread keeps its last.
 extern "C" __global__ void turns(unsigned* next, unsigned* last, int n) {
     unsigned ticket = 0;
     for (int i = 0; i < n; i++) ticket = atomicAdd(next, 1u);
-    last[blockIdx.x] = ticket;
+    if (threadIdx.x == 31) last[blockIdx.x] = ticket;
 }
 // A prefix sum whose blocks wait for their predecessors.
 extern "C" __global__ void look_back(const int* x, int* sums, volatile int* ready) {
