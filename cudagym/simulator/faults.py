@@ -159,8 +159,8 @@ class Explainer:
         act = f"race: {who} {verb} {self._where(record)}{at}, which {self._other(record)} also {other_verb}"
         if record.other_block != record.block:
             return (
-                f"{act} with nothing that orders the two blocks; use an atomic, a flag with __threadfence(), or a second "
-                "launch"
+                f"{act} with nothing that orders the two blocks; use an atomic, a flag with __threadfence(), or a "
+                "second launch"
             )
         if record.write and record.other_thread // LANES == record.warp:
             return f"{act} with another value in the same instruction; let one thread write it, or use an atomic"

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from machine_code import memory_of
 from numpy.typing import NDArray
 
 from cudagym.build.program import Allocate, Copy, Fill, Kernel, Launch, Release, address_of
+from cudagym.device import Fault, Limits
 from cudagym.errors import LaunchFailed, Unsupported
 from cudagym.hardware import gpu
 from cudagym.simulator.machine import check_launch
@@ -121,7 +123,11 @@ def test_what_is_no_race(code: Code) -> None:
 def test_uninitialised_reads_that_matter(code: Code) -> None:
     y = floats(64)
     fault = code.fault("uninitialised", 1, 64, floats(64), y)
-    assert (fault.kind, fault.line) == ("uninitialised", 114)
+    assert (fault.kind, fault.line, fault.thread, fault.address) == ("uninitialised", 114, (0, 0, 0), 252)
+    assert fault.message == (
+        "uninitialised: thread (0,0,0) of block (0,0,0) of uninitialised reads shared memory at byte 252 (line 114), "
+        "which nothing has written, and the results depend on it; write it first, or wait for who does"
+    )
     code.run("harmlessly_uninitialised", 1, 64, floats(64), y)
 
 
@@ -130,9 +136,32 @@ def test_uninitialised_scratch_memory(code: Code) -> None:
     copy = code.launch("within_end", 1, 64, address_of(300), address_of(0), 64)
     allocate, fill = Allocate(slot=300, size=256), Fill(address=address_of(300), value=0, count=256)
     (fault,) = code.execute([allocate, copy], y, checked=True).faults
-    assert (fault.kind, fault.line) == ("uninitialised", 11)
+    assert (fault.kind, fault.line, fault.buffer) == ("uninitialised", 11, "scratch1")
     assert not code.execute([allocate, fill, copy], y, checked=True).faults
     assert (y == 0).all()
+    # The second of two launches, and the second of two reads: the one that matters is named.
+    launch = code.launch("reads_twice", 1, 32, address_of(300), address_of(0))
+    part = Fill(address=address_of(300), value=0, count=32)
+    half = code.launch("within_end", 1, 8, address_of(300), address_of(0), 8)
+    (fault,) = code.execute([allocate, part, half, launch], y, checked=True).faults
+    assert (fault.kernel, fault.line, fault.block, fault.thread) == ("reads_twice", 180, (0, 0, 0), (4, 0, 0))
+    assert "reads scratch1[36] (line 180)" in fault.message
+
+
+def test_outputs_that_are_read_before_they_are_written(code: Code) -> None:
+    """What an output holds before the run is garbage, so that adding to it is a fault; what `inout` holds is not."""
+
+    def add(*, has_content: bool, kernel: str) -> tuple[Fault, ...]:
+        memory = memory_of(floats(64), floats(64))
+        memory[1] = memory[1]._replace(has_content=has_content)
+        program = code.program(code.launch(kernel, 2, 32, address_of(0), address_of(1)))
+        return code.machine.execute(program, memory, checked=True, limits=Limits()).faults
+
+    for kernel in ("adds_to_output", "adds_atomically"):
+        (fault,) = add(has_content=False, kernel=kernel)
+        assert (fault.kind, fault.buffer, fault.block, fault.thread) == ("uninitialised", "b", (0, 0, 0), (0, 0, 0))
+        assert not add(has_content=True, kernel=kernel)
+    assert not add(has_content=False, kernel="adds_to_own")
 
 
 def test_barrier_divergence(code: Code) -> None:

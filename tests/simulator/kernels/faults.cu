@@ -173,3 +173,23 @@ extern "C" __global__ void wild_parameter(int* y) {
     asm volatile("{ .reg .b64 p; mov.b64 p, wild_parameter_param_0; ld.param.u32 %0, [p+4096]; }" : "=r"(v));
     *y = v;
 }
+// The first read is harmless: its value is not used where nothing was written.
+extern "C" __global__ void reads_twice(const float* x, float* y) {
+    int t = threadIdx.x;
+    float v = ((volatile float*)x)[t];
+    y[t] = (t < 8 ? v : 0) + (t == 4 ? ((volatile float*)x)[36] : 0);  // line 180
+}
+extern "C" __global__ void adds_to_output(const float* x, float* y) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    y[i] += x[i];
+}
+extern "C" __global__ void adds_atomically(const float* x, float* y) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    atomicAdd(&y[i], x[i]);
+}
+extern "C" __global__ void adds_to_own(const float* x, float* y) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    y[i] = 0;
+    atomicAdd(&y[i], x[i]);
+    ((volatile float*)y)[i] += x[i];
+}
