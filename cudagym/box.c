@@ -1,11 +1,18 @@
 /* box: runs one command under limits and leaves nothing of it behind.
  *
- *   box [-w wall_ms] [-c cpu_s] [-a memory_bytes] [-f file_bytes] [-n open_files] [-o channel_fd] -r report_fd -- command...
+ *   box [-w wall_ms] [-c cpu_s] [-a memory_bytes] [-f file_bytes] [-n open_files] [-o channel_fd] [-x path]... [-s] [-u]
+ *       -r report_fd -- command...
  *
  * Two processes: this one, trusted, waits outside of the limits; its child takes them on and becomes the command.
  * The command has its own process group and no file descriptors but 0, 1, 2 and, where -o is given, the channel as 3.
  * When it ends, when its wall clock runs out, or when whoever started the box is gone, every process that descends
  * from it is killed: the group at once, and those that left the group because the box is their reaper.
+ *
+ * With -x the command may read and run the files named so, or below the folders named so; read and write, but not run,
+ * what is in the current folder; and read and write /dev/null. It reaches no other file (Landlock), no TCP port, and no
+ * process outside of the box, as far as the kernel's Landlock has these. With -s it may only make system calls that
+ * compilers make (seccomp): no connections, no tracing, no mounts. A kernel that has not got these is an error, unless
+ * -u says that the command may run without.
  *
  * On report_fd goes one line: "status=<wait status> cut=<0|1> cpu_us=<n> peak_kb=<n> wall_us=<n>". Without it the box
  * itself was killed. The exit code is 0 when the command's was, 124 at the wall clock, else 1.
@@ -13,19 +20,28 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 static long long wall_ms = 0, cpu_s = -1, memory = -1, file_size = -1, open_files = -1;
-static int report = -1, channel = -1;
+static int report = -1, channel = -1, calls_filtered = 0, unsafe_allowed = 0;
+static char *readable[64];
+static int readable_count = 0;
 
 static long long now_us(void) {
   struct timespec t;
@@ -41,6 +57,119 @@ static void fail(const char *what) {
 static void limit(int resource, long long soft, long long hard) {
   struct rlimit value = {soft, hard};
   if (soft >= 0 && setrlimit(resource, &value)) fail("setrlimit");
+}
+
+/* ---- Which files: Landlock. Its numbers are written out here, since headers may be older than the kernel. ---- */
+
+enum {
+  LL_CREATE = 444, LL_ADD = 445, LL_RESTRICT = 446,
+  LL_EXECUTE = 1, LL_WRITE = 1 << 1, LL_READ = 1 << 2, LL_LIST = 1 << 3, LL_MAKE_CHAR = 1 << 6, LL_MAKE_SOCKET = 1 << 9,
+  LL_MAKE_BLOCK = 1 << 11, LL_REFER = 1 << 13, LL_TRUNCATE = 1 << 14, LL_IOCTL = 1 << 15,
+  LL_OF_FILES = LL_EXECUTE | LL_WRITE | LL_READ | LL_TRUNCATE,
+};
+
+struct ll_ruleset { uint64_t files, ports, scopes; };
+struct __attribute__((packed)) ll_rule { uint64_t allowed; int32_t parent; };
+
+static int landlock_version(void) { return syscall(LL_CREATE, NULL, 0, 1); }
+
+static void allow(int ruleset, const char *path, uint64_t rights) {
+  struct ll_rule rule = {rights, open(path, O_PATH | O_CLOEXEC)};
+  struct stat about;
+  if (rule.parent < 0 || fstat(rule.parent, &about)) fail(path);
+  if (!S_ISDIR(about.st_mode)) rule.allowed &= LL_OF_FILES;
+  if (syscall(LL_ADD, ruleset, 1, &rule, 0)) fail("landlock rule");
+  close(rule.parent);
+}
+
+static void restrict_files(void) {
+  int version = landlock_version();
+  if (version < 1) {
+    if (unsafe_allowed) return;
+    fail("no Landlock in this kernel");
+  }
+  uint64_t all = LL_REFER - 1;
+  if (version >= 2) all |= LL_REFER;
+  if (version >= 3) all |= LL_TRUNCATE;
+  if (version >= 5) all |= LL_IOCTL;
+  struct ll_ruleset rules = {all, version >= 4 ? 3 : 0, version >= 6 ? 3 : 0};
+  int ruleset = syscall(LL_CREATE, &rules, version >= 6 ? 24 : version >= 4 ? 16 : 8, 0);
+  if (ruleset < 0) fail("landlock ruleset");
+  for (int i = 0; i < readable_count; i++) allow(ruleset, readable[i], LL_EXECUTE | LL_READ | LL_LIST);
+  allow(ruleset, ".", all & ~(LL_EXECUTE | LL_MAKE_CHAR | LL_MAKE_BLOCK | LL_MAKE_SOCKET));
+  allow(ruleset, "/dev/null", (LL_READ | LL_WRITE | LL_TRUNCATE | LL_IOCTL) & all);
+  if (syscall(LL_RESTRICT, ruleset, 0)) fail("landlock");
+  close(ruleset);
+}
+
+/* ---- Which system calls: seccomp ---- */
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#else
+#error "boxes know the system calls of x86-64 and aarch64 only"
+#endif
+
+static const int compilers_calls[] = {
+  SYS_brk, SYS_chdir, SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone, SYS_close, SYS_close_range,
+  SYS_copy_file_range, SYS_dup, SYS_dup3, SYS_execve, SYS_exit, SYS_exit_group, SYS_faccessat, SYS_faccessat2,
+  SYS_fadvise64, SYS_fallocate, SYS_fchdir, SYS_fchmod, SYS_fchmodat, SYS_fcntl, SYS_fdatasync, SYS_flock, SYS_fstat,
+  SYS_fstatfs, SYS_fsync, SYS_ftruncate, SYS_futex, SYS_get_robust_list, SYS_getcwd, SYS_getdents64, SYS_getegid,
+  SYS_geteuid, SYS_getgid, SYS_getgroups, SYS_getpgid, SYS_getpid, SYS_getppid, SYS_getrandom, SYS_getrusage,
+  SYS_gettid, SYS_gettimeofday, SYS_getuid, SYS_ioctl, SYS_lseek, SYS_madvise, SYS_membarrier, SYS_mkdirat, SYS_mmap,
+  SYS_mprotect, SYS_mremap, SYS_msync, SYS_munmap, SYS_nanosleep, SYS_newfstatat, SYS_openat, SYS_pipe2, SYS_ppoll,
+  SYS_pread64, SYS_pwrite64, SYS_read, SYS_readlinkat, SYS_readv, SYS_renameat, SYS_renameat2, SYS_restart_syscall,
+  SYS_rseq, SYS_rt_sigaction, SYS_rt_sigpending, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigsuspend,
+  SYS_rt_sigtimedwait, SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_sched_getaffinity,
+  SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_yield, SYS_sendfile, SYS_set_robust_list, SYS_set_tid_address,
+  SYS_sigaltstack, SYS_statfs, SYS_statx, SYS_sysinfo, SYS_tgkill, SYS_times, SYS_truncate, SYS_umask, SYS_uname,
+  SYS_unlinkat, SYS_utimensat, SYS_wait4, SYS_waitid, SYS_write, SYS_writev,
+#ifdef __x86_64__
+  SYS_access, SYS_arch_prctl, SYS_chmod, SYS_dup2, SYS_fork, SYS_getdents, SYS_getpgrp, SYS_getrlimit, SYS_lstat,
+  SYS_mkdir, SYS_open, SYS_pipe, SYS_poll, SYS_readlink, SYS_rename, SYS_rmdir, SYS_stat, SYS_time, SYS_unlink,
+  SYS_utime, SYS_vfork,
+#endif
+};
+
+/* Other calls fail as on a kernel without them, for which C libraries are prepared. */
+static void filter_calls(void) {
+  enum { COUNT = sizeof compilers_calls / sizeof *compilers_calls };
+  struct sock_filter code[2 * COUNT + 16];
+  int n = 0;
+#define STATEMENT(operation, value) code[n++] = (struct sock_filter)BPF_STMT(operation, value)
+#define JUMP(value, yes, no) code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
+#define LOAD(field) STATEMENT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define RETURN(what) STATEMENT(BPF_RET | BPF_K, what)
+  LOAD(arch);
+  JUMP(ARCHITECTURE, 1, 0);
+  RETURN(SECCOMP_RET_KILL_PROCESS);
+  LOAD(nr);
+  for (int i = 0; i < COUNT; i++) {
+    if (compilers_calls[i] == SYS_tgkill && landlock_version() < 6) continue; /* whom it reaches is not bounded */
+    JUMP((unsigned)compilers_calls[i], 0, 1);
+    RETURN(SECCOMP_RET_ALLOW);
+  }
+  JUMP(SYS_prlimit64, 0, 4); /* one's own limits, which can only be lowered */
+  LOAD(args[0]);
+  JUMP(0, 0, 1);
+  RETURN(SECCOMP_RET_ALLOW);
+  RETURN(SECCOMP_RET_ERRNO | EPERM);
+  RETURN(SECCOMP_RET_ERRNO | ENOSYS);
+  struct sock_fprog program = {n, code};
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) && !unsafe_allowed) fail("no seccomp in this kernel");
+}
+
+/* Root keeps no power but that over files, which Landlock bounds: the toolkit may belong to somebody else. */
+static void drop_capabilities(void) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &header, data)) fail("capget");
+  data[0].permitted &= 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH;
+  data[0].effective &= data[0].permitted;
+  data[0].inheritable = data[1].permitted = data[1].effective = data[1].inheritable = 0;
+  if (syscall(SYS_capset, &header, data)) fail("capset");
 }
 
 /* The child: takes on the limits and becomes the command. */
@@ -64,6 +193,9 @@ static void become(char **command) {
   limit(RLIMIT_NOFILE, open_files, open_files);
   limit(RLIMIT_AS, memory, memory);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) fail("no_new_privs");
+  drop_capabilities();
+  if (readable_count) restrict_files();
+  if (calls_filtered) filter_calls();
   execv(command[0], command);
   fail(command[0]);
 }
@@ -99,7 +231,7 @@ static long long number(const char *text) {
 
 int main(int count, char **arguments) {
   int option;
-  while ((option = getopt(count, arguments, "+w:c:a:f:n:o:r:")) != -1) switch (option) {
+  while ((option = getopt(count, arguments, "+w:c:a:f:n:o:r:x:su")) != -1) switch (option) {
       case 'w': wall_ms = number(optarg); break;
       case 'c': cpu_s = number(optarg); break;
       case 'a': memory = number(optarg); break;
@@ -107,6 +239,12 @@ int main(int count, char **arguments) {
       case 'n': open_files = number(optarg); break;
       case 'o': channel = number(optarg); break;
       case 'r': report = number(optarg); break;
+      case 's': calls_filtered = 1; break;
+      case 'u': unsafe_allowed = 1; break;
+      case 'x':
+        if (readable_count == sizeof readable / sizeof *readable) return 125;
+        readable[readable_count++] = optarg;
+        break;
       default: return 125;
     }
   if (report < 3 || optind >= count) {

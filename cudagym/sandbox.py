@@ -1,11 +1,12 @@
 """Runs untrusted steps (the compiler, a candidate's host code) in a box that ends with them.
 
 A box is a process group of its own with an almost empty environment, no inherited file descriptors, no way to
-gain privileges, resource limits and a wall clock. When it ends, nothing that it started lives on; when the thread
-that called `run_boxed` dies with its process, the box is killed too. `box.c` does the work.
+gain privileges, resource limits and a wall clock. With a `Reach` it opens only the files named there and those of its
+private folder, and no connection (Landlock); compilers are held to the system calls that they need (seccomp). When it
+ends, nothing that it started lives on; when the thread that called `run_boxed` dies with its process, the box is killed
+too. `box.c` does the work. The recorder's worker closes itself further before it loads candidate code.
 
-What it does not do yet: limit which files a step may read, and its network. The recorder's worker closes itself
-further with a system-call filter before it loads candidate code.
+Where the kernel has no Landlock or seccomp, boxes with a reach do not start, unless $CUDAGYM_UNSAFE says that they may.
 """
 
 from __future__ import annotations
@@ -21,9 +22,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cudagym.build.native import native
-from cudagym.errors import GraderError
+from cudagym.errors import GraderError, InfrastructureError
 from cudagym.record import Record
 
+SYSTEM_FILES = tuple(
+    Path(name)
+    for name in (
+        *(f"{root}/{folder}" for root in ("/usr", "/usr/local") for folder in ("bin", "lib", "libexec", "include")),
+        *("/usr/lib32", "/usr/lib64", "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/nix/store"),
+    )
+)
+"""Where programs and what they load or include lies: no home folder, no configuration, no data."""
 _REPORT = re.compile(rb"status=(\d+) cut=(\d) cpu_us=(\d+) peak_kb=(\d+) wall_us=(\d+)")
 
 
@@ -37,6 +46,15 @@ class BoxLimits(Record):
     file_bytes: int | None = None
     """Size of the largest file it may write."""
     open_files: int | None = None
+
+
+class Reach(Record):
+    """What a boxed command reaches beside its private folder, where it reads and writes but runs nothing."""
+
+    files: tuple[Path, ...]
+    """Files, and folders with all below them, that it may read and run. Those that are not there are left out."""
+    compiler: bool = False
+    """Whether it makes only the system calls that compilers make."""
 
 
 class BoxReport(Record):
@@ -64,9 +82,17 @@ class BoxResult(BoxReport):
 
 
 def box_command(
-    argv: Sequence[str | Path], limits: BoxLimits, *, report_fd: int, channel_fd: int | None = None
+    argv: Sequence[str | Path],
+    limits: BoxLimits,
+    *,
+    reach: Reach | None = None,
+    report_fd: int,
+    channel_fd: int | None = None,
 ) -> list[str]:
-    """The command line that runs `argv` in a box: for callers that cannot wait for it themselves (ninja)."""
+    """The command line that runs `argv` in a box: for callers that cannot wait for it themselves (ninja).
+
+    Its private folder is the one that it is started in.
+    """
     options = {
         "-w": round(limits.wall_seconds * 1000),
         "-c": limits.cpu_seconds,
@@ -77,12 +103,24 @@ def box_command(
         "-r": report_fd,
     }
     given = [str(word) for item in options.items() if item[1] is not None for word in item]
+    if reach:
+        given += [word for path in reach.files if path.exists() for word in ("-x", str(path))]
+        given += ["-s"] * reach.compiler + ["-u"] * bool(os.environ.get("CUDAGYM_UNSAFE"))
     return [str(_box()), *given, "--", *map(str, argv)]
 
 
 def read_report(text: bytes) -> BoxReport:
-    """A box's report. Raises GraderError when the box could not start its command or was killed."""
+    """A box's report.
+
+    Raises InfrastructureError where the kernel lacks what a box needs, and GraderError when the box could not start its
+    command for another reason or was killed.
+    """
     found = _REPORT.match(text)
+    if lacking := re.match(rb"error=no (Landlock|seccomp) in this kernel", text):
+        raise InfrastructureError(
+            f"this kernel has no {lacking[1].decode()}, so candidates cannot be kept from this machine's files; use "
+            "Linux 5.13 or newer (a container may hide it), or set CUDAGYM_UNSAFE=1 for sources that you trust"
+        )
     if found is None:
         reason = text.decode(errors="replace").partition("\n")[0].removeprefix("error=") or "it was killed"
         raise GraderError(f"a box did not run its command: {reason}")
@@ -102,6 +140,7 @@ def run_boxed(
     *,
     cwd: Path,
     limits: BoxLimits,
+    reach: Reach | None = None,
     stdin: bytes = b"",
     output_bytes: int = 1 << 16,
     channel_bytes: int = 0,
@@ -110,7 +149,7 @@ def run_boxed(
 
     `cwd` is the step's private folder. At most `output_bytes` of its output and `channel_bytes` of its channel
     are kept, the rest is thrown away; without channel bytes there is no channel.
-    Raises GraderError when the box itself fails. Blocks: the box would not outlive the calling thread.
+    Raises what `read_report` raises. Blocks: the box would not outlive the calling thread.
     """
     reports, report_fd = os.pipe()
     channels, channel_fd = os.pipe() if channel_bytes else (None, None)
@@ -119,7 +158,7 @@ def run_boxed(
     with _file_of(stdin) as stdin_fd, _closing(sources):
         with _closing(fd for fd in (report_fd, channel_fd, output_fd) if fd is not None):
             box = subprocess.Popen(
-                box_command(argv, limits, report_fd=report_fd, channel_fd=channel_fd),
+                box_command(argv, limits, reach=reach, report_fd=report_fd, channel_fd=channel_fd),
                 cwd=cwd,
                 env=environment(cwd),
                 stdin=stdin_fd,
@@ -149,23 +188,23 @@ def private_folder() -> Iterator[Path]:
 
 
 def describe() -> dict[str, bool]:
-    """What boxes do on this machine, for `cudagym doctor`, found out by running one.
+    """What boxes do on this machine, for `cudagym doctor`, found out by running some.
 
     Raises InfrastructureError or GraderError when boxes do not work here.
     """
     with private_folder() as folder:
         limits = BoxLimits(wall_seconds=10, cpu_seconds=1, open_files=64)
         files = [f"/proc/self/{name}" for name in ("stat", "status", "limits", "environ")]
-        seen = run_boxed(["/bin/cat", *files], cwd=folder, limits=limits).output
+        reach = Reach(files=(*SYSTEM_FILES, Path("/proc")), compiler=True)
+        seen = run_boxed(["/bin/cat", *files, "/etc/passwd"], cwd=folder, limits=limits, reach=reach).output
     process, _, rest = seen.partition(b" ")
     return {
         "own_process_group": rest.split()[3:4] == [process],
         "private_environment": f"HOME={folder}\0".encode() in seen,
         "resource_limits": re.search(rb"Max cpu time +1 ", seen) is not None,
         "no_new_privileges": b"NoNewPrivs:\t1" in seen,
-        "system_call_filters": b"Seccomp_filters:" in seen,
-        "file_access_rules": False,
-        "network_rules": False,
+        "system_call_filters": b"Seccomp:\t2" in seen,
+        "file_access_rules": b"/etc/passwd: Permission denied" in seen,
     }
 
 

@@ -143,14 +143,16 @@ def _run_graph(
     nvcc = [str(toolchain.nvcc), "-ccbin", str(toolchain.cxx), *flags]
     lines = ["ninja_required_version = 1.5", "rule box"]
     lines += ["  command = cd $out && TMPDIR=$$PWD exec $boxed >log 2>&1 3>report"]
+    reach = toolchain.reach
     if stages:
         (folder / SCRIPT).write_text(stages.script)
+        reach = reach.model_copy(update={"files": (*reach.files, folder / SCRIPT)})
     for index, unit in enumerate(units):
         private = folder / str(index)
         private.mkdir(mode=0o700)
         prepared = _lay_out(unit, private, stages)
         command = ["/bin/sh", str(folder / SCRIPT)] if prepared else nvcc
-        boxed = shlex.join(box_command(command, LIMITS, report_fd=3)).replace("$", "$$")
+        boxed = shlex.join(box_command(command, LIMITS, reach=reach, report_fd=3)).replace("$", "$$")
         lines += [f"build {index}: box always", f"  boxed = {boxed}"]
     lines += ["build always: phony", ""]
     (folder / "build.ninja").write_text("\n".join(lines))

@@ -25,7 +25,7 @@ from cudagym.build.toolchain import Toolchain
 from cudagym.errors import CandidateError, GraderError, InfrastructureError, Rejected, Violation
 from cudagym.hardware import GPU
 from cudagym.record import Shape
-from cudagym.sandbox import BoxLimits, BoxResult, private_folder, run_boxed
+from cudagym.sandbox import BoxLimits, BoxResult, Reach, private_folder, run_boxed
 from cudagym.specs.spec import DType, KernelSpec
 
 LIMITS = BoxLimits(wall_seconds=5.0, cpu_seconds=2, memory_bytes=512 << 20, file_bytes=1 << 20, open_files=16)
@@ -78,7 +78,7 @@ def record_plan(
     key = key_of(_CACHE_VERSION, str(worker), given, json.dumps(sizes), gpu.model_dump_json(), library)
     if files := store.get(key):
         return LaunchPlan.model_validate_json(files["plan.json"])
-    plan = _recorded(worker, library, given, module, spec, sizes, gpu)
+    plan = _recorded(worker, toolchain, library, given, module, spec, sizes, gpu)
     text = plan.model_dump_json().encode()
     if len(text) <= _MAX_CACHED_BYTES:
         store.put(key, {"plan.json": text})
@@ -86,12 +86,22 @@ def record_plan(
 
 
 def _recorded(
-    worker: Path, library: bytes, given: bytes, module: Module, spec: KernelSpec, sizes: list[int], gpu: GPU
+    worker: Path,
+    toolchain: Toolchain,
+    library: bytes,
+    given: bytes,
+    module: Module,
+    spec: KernelSpec,
+    sizes: list[int],
+    gpu: GPU,
 ) -> LaunchPlan:
     with private_folder() as folder:
         path = folder / "candidate.so"
         path.write_bytes(library)
-        result = run_boxed([worker, path], cwd=folder, limits=LIMITS, stdin=given, channel_bytes=_CHANNEL_BYTES)
+        reach = Reach(files=(*toolchain.reach.files, worker))
+        result = run_boxed(
+            [worker, path], cwd=folder, limits=LIMITS, reach=reach, stdin=given, channel_bytes=_CHANNEL_BYTES
+        )
     names = [parameter.name for parameter in spec.arrays]
     if result.exit_code != 0:
         raise _silent_ending(result)

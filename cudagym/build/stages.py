@@ -180,7 +180,9 @@ exec {nvcc}
         with private_folder() as folder:
             (folder / "empty.cu").touch()
             (folder / "headers.cu").write_text("".join(f"#include <{name}>\n" for name in includes))
-            done = run_boxed(["/bin/sh", "-c", "\n".join(lines)], cwd=folder, limits=_LIMITS)
+            done = run_boxed(
+                ["/bin/sh", "-c", "\n".join(lines)], cwd=folder, limits=_LIMITS, reach=self._toolchain.reach
+            )
             if done.exit_code != 0:
                 return {}
             size = max((folder / f"{side}.ii").stat().st_size for side in _SIDES)
@@ -259,7 +261,8 @@ def _listed(toolchain: Toolchain, flags: Sequence[str]) -> tuple[dict[str, list[
     with private_folder() as folder:
         (folder / FILE).touch()
         dry: list[str | Path] = [toolchain.nvcc, "-ccbin", toolchain.cxx, *flags, "--dryrun"]
-        text = run_boxed(dry, cwd=folder, limits=_LIMITS).output.decode(errors="replace")
+        done = run_boxed(dry, cwd=folder, limits=_LIMITS, reach=toolchain.reach)
+    text = done.output.decode(errors="replace")
     lines = [line.removeprefix("#$ ") for line in text.splitlines() if line.startswith("#$ ")]
     variables = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))
     commands: dict[str, list[str]] = {}

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cudagym.errors import InfrastructureError
 from cudagym.record import Record
+from cudagym.sandbox import SYSTEM_FILES, Reach
 
 
 class Toolchain(Record):
@@ -33,6 +34,13 @@ class Toolchain(Record):
     @property
     def include(self) -> Path:
         return self.root / "include"
+
+    @property
+    def reach(self) -> Reach:
+        """What the compilers may open and call in their boxes."""
+        own = self.cxx.parents[1]  # a compiler that is not the system's, as conda's, has its files beside it
+        files = [own] if (own / "lib" / "gcc").is_dir() and own != Path("/usr") else []
+        return Reach(files=(*SYSTEM_FILES, self.root, *files), compiler=True)
 
     @property
     def cudart(self) -> Path:

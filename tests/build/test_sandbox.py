@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cudagym.errors import GraderError
-from cudagym.sandbox import BoxLimits, BoxResult, describe, private_folder, run_boxed
+from cudagym.sandbox import SYSTEM_FILES, BoxLimits, BoxResult, Reach, describe, private_folder, run_boxed
 
 LIMITS = BoxLimits(wall_seconds=10, cpu_seconds=1, memory_bytes=256 << 20, file_bytes=1 << 16, open_files=32)
 
@@ -131,6 +131,74 @@ def test_a_command_that_cannot_start_is_the_graders_error(tmp_path: Path) -> Non
         run_boxed([tmp_path / "absent"], cwd=tmp_path, limits=LIMITS)
 
 
+REACH = Reach(files=SYSTEM_FILES, compiler=True)
+
+
+def test_a_reach_is_all_that_a_box_opens(tmp_path: Path) -> None:
+    secret, own = tmp_path / "secret", tmp_path / "own"
+    secret.write_text("xyzzy")
+    own.mkdir()
+    script = "echo mine > a; cat a; cat ../secret; ls ..; echo > ../b; echo > /tmp/cudagym-b; cat /proc/self/environ"
+    said = shell(script, own, reach=REACH).output
+    assert said.startswith(b"mine\n")
+    assert b"xyzzy" not in said
+    assert len(said.splitlines()) == 6
+    assert not (tmp_path / "b").exists()
+    assert not Path("/tmp/cudagym-b").exists()
+    assert b"xyzzy" in shell("cat ../secret", own, reach=Reach(files=(*SYSTEM_FILES, secret))).output
+
+
+def test_what_a_box_writes_it_cannot_run(tmp_path: Path) -> None:
+    script = "cp /bin/true here; ./here"
+    assert shell(script, tmp_path).exit_code == 0
+    assert shell(script, tmp_path, reach=REACH).exit_code == 126
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "socket.socket()",
+        "socket.socket(socket.AF_UNIX)",
+        "os.kill(os.getppid(), 0)",
+        "os.setsid()",
+        "os.memfd_create('x')",
+        "os.setuid(1)",
+        "resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
+    ],
+)
+def test_a_compiler_makes_no_calls_but_a_compilers(tmp_path: Path, attempt: str) -> None:
+    files = (*SYSTEM_FILES, Path(sys.base_prefix))
+    command = [os.path.realpath(sys.executable), "-I", "-S", "-c", f"import os, resource, socket; {attempt}"]
+    limits = BoxLimits(wall_seconds=10)
+    said = run_boxed(command, cwd=tmp_path, limits=limits, reach=Reach(files=files, compiler=True)).output
+    assert b"OSError: [Errno 38]" in said or b"PermissionError" in said
+
+
+WITHOUT_LANDLOCK = """
+import ctypes, struct, sys
+from pathlib import Path
+from cudagym.sandbox import SYSTEM_FILES, BoxLimits, Reach, run_boxed
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x50000 | 38), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+program = struct.pack("HxxxxxxQ", len(rules), ctypes.addressof(code))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, program, 0, 0) == 0
+reach = Reach(files=SYSTEM_FILES, compiler=True)
+print(run_boxed(["/bin/echo", "ran"], cwd=Path(sys.argv[1]), limits=BoxLimits(wall_seconds=9), reach=reach).output)
+"""
+
+
+def test_without_landlock_nothing_runs_but_what_is_trusted(tmp_path: Path) -> None:
+    """The kernel is made to look like one without it by a filter on this very call."""
+    command = [sys.executable, "-c", WITHOUT_LANDLOCK, str(tmp_path)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "InfrastructureError: this kernel has no Landlock" in refused.stderr
+    trusted = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**os.environ, "CUDAGYM_UNSAFE": "1"}
+    )
+    assert "ran" in trusted.stdout
+
+
 def test_private_folders_are_private_and_go() -> None:
     with private_folder() as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -141,3 +209,4 @@ def test_the_doctor_hears_what_the_box_does() -> None:
     found = describe()
     assert found["no_new_privileges"]
     assert found["system_call_filters"]
+    assert found["file_access_rules"]
