@@ -148,6 +148,7 @@ class _Inliner:
     def _append(self, instruction: Instruction) -> None:
         """Control and waiting instructions lose their guard to a branch around them."""
         control = instruction.opcode in ("bar", "barrier", "trap", "brx", "exit", "ret", *_WAITING)
+        control = control or _waits(instruction)
         if instruction.guard is None or not control:
             self.statements.append(instruction)
             if instruction.opcode in ("bar", "barrier") and "red" in instruction.modifiers:
@@ -334,6 +335,8 @@ def _split(
 def _waits(instruction: Instruction) -> bool:
     if instruction.opcode in _WAITING:
         return "sync" in instruction.modifiers
+    if instruction.opcode == "mbarrier":
+        return instruction.modifiers[0] == "try_wait"
     return instruction.opcode == "bar" and instruction.modifiers[:1] == ("warp",)
 
 
@@ -417,8 +420,9 @@ def registers_in(operand: Operand | None) -> Iterator[Register]:
 def results(instruction: Instruction) -> tuple[Register, ...]:
     """Registers that an instruction writes."""
     written: tuple[Register, ...] = ()
-    if instruction.opcode not in _NO_RESULT:
-        written = tuple(registers_in(instruction.operands[0])) if instruction.operands else ()
+    first = instruction.operands[0] if instruction.operands else None
+    if instruction.opcode not in _NO_RESULT and not isinstance(first, Address):
+        written = tuple(registers_in(first))
     return (*written, CARRY) if "cc" in instruction.modifiers else written
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from cudagym.simulator.emit import LANES, Context, Emitter, Value, constant
 from cudagym.simulator.flow import BasicBlock, Flow
+from cudagym.simulator.isa.barriers import phase_is_over
 from cudagym.simulator.ptx import Instruction
 
 _SCRATCH = 6
@@ -145,8 +146,17 @@ class _Kernel(Emitter):
         self.line(f"store {new}, ptr {pointer}")
 
     def _wait(self, block: BasicBlock) -> None:
-        """Lanes named in the member mask that still live must be here too."""
+        """Lanes named in the member mask that still live must be here too; or a phase of an mbarrier be over."""
         self.instruction, self.site = block.instructions[0], block.sites[0]
+        ready = phase_is_over(self, self.instruction) if self.instruction.opcode == "mbarrier" else self._all_here()
+        self.line(f"br {ready}, label %go{block.number}, label %wait{block.number}")
+        self.lines.append(f"wait{block.number}:")
+        synced = self.assign("load i32, ptr %synced.at", "i32", 1)
+        self.line(f"store {self.op('or', synced, Value(self.mask, 'i32', 1))}, ptr %synced.at")
+        self.line("br label %schedule")
+        self.lines.append(f"go{block.number}:")
+
+    def _all_here(self) -> Value:
         members = self.use(
             self.instruction.operands[-1] if self.instruction.opcode != "bar" else self.instruction.operands[0],
             "i32",
@@ -159,13 +169,7 @@ class _Kernel(Emitter):
         live = self.assign("load i32, ptr %live.at", "i32", 1)
         absent = self.op("xor", Value(self.mask, "i32", 1), constant(-1, "i32"))
         missing = self.op("and", self.op("and", live, absent), members)
-        none = self.compare("eq", missing, constant(0, "i32"))
-        self.line(f"br {none}, label %go{block.number}, label %wait{block.number}")
-        self.lines.append(f"wait{block.number}:")
-        synced = self.assign("load i32, ptr %synced.at", "i32", 1)
-        self.line(f"store {self.op('or', synced, Value(self.mask, 'i32', 1))}, ptr %synced.at")
-        self.line("br label %schedule")
-        self.lines.append(f"go{block.number}:")
+        return self.compare("eq", missing, constant(0, "i32"))
 
     def _end(self, block: BasicBlock, entries: Entries) -> None:
         index, end = block.number, block.end

@@ -18,8 +18,7 @@ __attribute__((noreturn)) void fault_at(Warp *w, int kind, uint32_t site, int sp
     longjmp(w->machine->escape, 1);
 }
 
-/* Where `bytes` at `address` lie on the host, for all spaces but local. Faults when they lie nowhere. */
-static uint8_t *locate(Warp *w, int space, uint64_t address, uint32_t bytes, int write, uint32_t lane, uint32_t site) {
+uint8_t *locate(Warp *w, int space, uint64_t address, uint32_t bytes, int write, uint32_t lane, uint32_t site) {
     Machine *m = w->machine;
     uint64_t offset, size;
     uint8_t *host;

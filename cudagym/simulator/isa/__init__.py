@@ -8,11 +8,11 @@ results it leaves open are chosen so that nothing can trap: division by zero giv
 from __future__ import annotations
 
 from cudagym.simulator.emit import Emitter
-from cudagym.simulator.isa import arithmetic, bits, compare, convert, lanes, memory
+from cudagym.simulator.isa import arithmetic, barriers, bits, compare, convert, lanes, memory
 from cudagym.simulator.isa.common import OPS
 from cudagym.simulator.ptx import Instruction
 
-FAMILIES = (arithmetic, bits, compare, convert, lanes, memory)
+FAMILIES = (arithmetic, barriers, bits, compare, convert, lanes, memory)
 """Importing them fills OPS."""
 
 

@@ -210,6 +210,9 @@ def copy_async(e: Emitter, ins: Instruction) -> None:
     """
     if ins.modifiers[:2] in (("async", "commit_group"), ("async", "wait_group"), ("async", "wait_all")):
         return
+    if ins.modifiers[:2] == ("async", "mbarrier"):
+        copies_arrive(e, ins)
+        return
     if ins.modifiers[:1] != ("async",) or "bulk" in ins.modifiers or "mbarrier" in ins.modifiers:
         raise e.unsupported()
     target, source, size, *rest = ins.operands
