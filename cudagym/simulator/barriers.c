@@ -72,7 +72,7 @@ static uint64_t updated(Warp *w, int op, uint64_t bits, uint64_t value, uint32_t
     if (!b.pending && !b.bytes) {
         b = (Barrier){b.expected, b.expected, !b.parity, 0};
         wake(w);
-        if (w->watched) watch_order(w->block);
+        w->block->epoch = ++w->machine->time;
     }
     return packed(b);
 }

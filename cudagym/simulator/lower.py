@@ -149,8 +149,10 @@ class _Kernel(Emitter):
         """Lanes named in the member mask that still live must be here too; or a phase of an mbarrier be over."""
         self.instruction, self.site = block.instructions[0], block.sites[0]
         ready = phase_is_over(self, self.instruction) if self.instruction.opcode == "mbarrier" else self._all_here()
+        _ = self.lanes  # named before the branch, for both its sides
         self.line(f"br {ready}, label %go{block.number}, label %wait{block.number}")
         self.lines.append(f"wait{block.number}:")
+        self._store_pcs(constant(block.number, "i16"))
         synced = self.assign("load i32, ptr %synced.at", "i32", 1)
         self.line(f"store {self.op('or', synced, Value(self.mask, 'i32', 1))}, ptr %synced.at")
         self.line("br label %schedule")

@@ -202,43 +202,6 @@ def store_lanes(e: Emitter, space: str, base: Value, offset: int, access: Access
     )  # fmt: skip
 
 
-@op("cp")
-def copy_async(e: Emitter, ins: Instruction) -> None:
-    """cp.async of 4, 8 or 16 bytes, done at once; the groups that wait for it have nothing to wait for.
-
-    With a source size, what lies behind it is filled with zeros, in units of 4 bytes.
-    """
-    if ins.modifiers[:2] in (("async", "commit_group"), ("async", "wait_group"), ("async", "wait_all")):
-        return
-    if ins.modifiers[:2] == ("async", "mbarrier"):
-        copies_arrive(e, ins)
-        return
-    if ins.modifiers[:1] != ("async",) or "bulk" in ins.modifiers or "mbarrier" in ins.modifiers:
-        raise e.unsupported()
-    target, source, size, *rest = ins.operands
-    count = (e.use(size, "i32").const or 0) // 4
-    filled = bool(rest) and not any("cache_hint" in m for m in ins.modifiers)
-    if count not in (1, 2, 4) or len(rest) > 1:
-        raise e.unsupported()
-    read, written = Access("global", "b32", count, False), Access("shared", "b32", count, False)
-    _, base, offset = place(e, ins, source, read)
-    if filled:
-        given = e.use(rest[0], "i32")
-        values = [load_part(e, base, offset + 4 * k, given, k) for k in range(count)]
-    else:
-        values = load_lanes(e, "global", base, offset, read)
-    _, base, offset = place(e, ins, target, written)
-    store_lanes(e, "shared", base, offset, written, values)
-
-
-def load_part(e: Emitter, base: Value, offset: int, given: Value, word: int) -> Value:
-    """One word for the lanes whose source reaches that far, zero for the others."""
-    reaches = e.splat(e.compare("uge", given, constant(4 * word + 4, "i32")))
-    mask = e.op("and", Value(e.active(), "i32", 1), e.pack(reaches))
-    (value,) = load_lanes(e, "global", base, offset, Access("global", "b32", 1, False), mask.text)
-    return e.select(reaches, value, constant(0, "i32"))
-
-
 @op("atom", "red")
 def atomic(e: Emitter, ins: Instruction) -> None:
     type_ = last_type(e, ins)
@@ -278,12 +241,11 @@ def atomic(e: Emitter, ins: Instruction) -> None:
 
 @op("fence", "membar")
 def fence(e: Emitter, ins: Instruction) -> None:
-    if any(m.startswith("proxy") for m in ins.modifiers):
-        raise e.unsupported()
+    """Copies are done at once and every proxy sees the same memory: a fence between proxies is one more fence."""
     e.call("cg_order", "ptr %w")
 
 
-@op("prefetch", "prefetchu", "discard", "applypriority", "pmevent", "griddepcontrol")
+@op("prefetch", "prefetchu", "discard", "applypriority", "pmevent", "griddepcontrol", "stackrestore")
 def no_effect(e: Emitter, ins: Instruction) -> None:
     """Hints. A launch here starts when all before it have ended, so there is nothing to wait for."""
 
