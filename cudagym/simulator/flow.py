@@ -7,6 +7,7 @@ each other (`shfl.sync`, ...) starts a block, so that waiting lanes have a place
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
@@ -99,7 +100,11 @@ class Flow(NamedTuple):
 
 
 def flow_of(module: Module, entry: Function) -> Flow:
-    """Control flow of `entry`. Raises Unsupported for recursion and for calls that cannot be inlined."""
+    """Control flow of `entry`. Raises Unsupported for clusters, recursion and calls that cannot be inlined."""
+    cluster = re.search(r"\.reqnctapercluster\s+([\d,\s]+)", entry.text.partition("{")[0])
+    if cluster and set(re.findall(r"\d+", cluster[1])) != {"1"}:
+        line = next((s.line for s in entry.body if isinstance(s, Instruction)), None)
+        raise Unsupported("a launch in thread block clusters", line, "launch the kernel without __cluster_dims__")
     inliner = _Inliner(module)
     inliner.expand(entry, "", {}, entry.name, ())
     frame = _frame(module, entry, inliner.variables)

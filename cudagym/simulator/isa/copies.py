@@ -54,7 +54,9 @@ def load_part(e: Emitter, base: Value, offset: int, given: Value, count: int) ->
         (value,) = load_lanes(e, "global", at, offset, Access("global", type_, 1, False), mask.text)
         return e.select(reaches, e.convert("zext", value, "i32"), zero)
 
-    words = [load(e.compare("uge", given, constant(4 * k + 4, "i32")), base, offset + 4 * k, "b32") for k in range(count)]
+    words = [
+        load(e.compare("uge", given, constant(4 * k + 4, "i32")), base, offset + 4 * k, "b32") for k in range(count)
+    ]
     if given.const is not None and given.const % 4 == 0:
         return words
     whole, odd = e.op("and", given, constant(-4, "i32")), e.op("and", given, constant(3, "i32"))
