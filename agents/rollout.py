@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 
 from cudagym import prompts
@@ -18,18 +17,14 @@ _versions = cache(versions)
 def make_rollout(
     key: str,
     spec: KernelSpec,
-    prompt: str | tuple[Message, ...],
+    prompt: str,
     completion: str,
     verdict: Verdict,
     *,
     weights: Weights | None = None,
     seed: int = 0,
-    usage: Mapping[str, float] | None = None,
-    model: str | None = None,
 ) -> Rollout:
-    """The rollout of one attempt. `key` is `<agent>/<spec>/<attempt>`, `prompt` the conversation that led to it, or
-    its only message; `model` is the agent's, where there are several by its name.
-    """
+    """The rollout of one single-turn attempt. `key` is `<agent>/<spec>/<attempt>`."""
     weights = weights or Weights()
     reward = score(verdict, weights)
     return Rollout(
@@ -37,7 +32,7 @@ def make_rollout(
         agent=key.partition("/")[0],
         spec=spec.name,
         split=spec.split,
-        messages=(Message(role="user", content=prompt),) if isinstance(prompt, str) else prompt,
+        messages=(Message(role="user", content=prompt),),
         completion=completion,
         source=prompts.extract_source(completion),
         verdict=verdict,
@@ -45,6 +40,5 @@ def make_rollout(
         rewards=reward.terms.model_dump() if reward else {},
         weights=weights.model_dump(),
         seeds={"run": seed},
-        versions=_versions() | ({"model": model} if model else {}),
-        usage=dict(usage or {}),
+        versions=_versions(),
     )

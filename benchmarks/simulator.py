@@ -133,7 +133,7 @@ def _row(code: Any, scalar: ctypes.CDLL, subject: Subject) -> list[str]:
     slots = iter(range(len(arrays)))
     values = [address_of(next(slots)) if isinstance(a, np.ndarray) else a for a in subject.arguments]
     start = time.perf_counter()
-    loaded = _loaded(code.module.ptx, code.kernel(subject.kernel).name, ())
+    loaded = _loaded(code.module.ptx, code.kernel(subject.kernel).name, (), True)
     jit = time.perf_counter() - start
     launch = code.launch(subject.kernel, subject.grid, subject.block, *values)
     program = code.program(launch)

@@ -62,12 +62,11 @@ class GraderError(CudagymError):
 
 
 class Unsupported(GraderError):
-    """An instruction or feature the simulated GPU lacks: `unsupported: <what> at line N; <what to use instead>`."""
+    """An instruction or feature the simulated GPU lacks: `unsupported: <what> at line N`."""
 
-    def __init__(self, what: str, line: int | None = None, instead: str | None = None) -> None:
+    def __init__(self, what: str, line: int | None = None) -> None:
         self.what, self.line = what, line
-        where = f" at line {line}" if line else ""
-        super().__init__(f"unsupported: {what}{where}" + (f"; {instead}" if instead else ""))
+        super().__init__(f"unsupported: {what}" + (f" at line {line}" if line else ""))
 
 
 class InfrastructureError(CudagymError):

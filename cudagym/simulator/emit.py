@@ -37,7 +37,7 @@ GRID_WORKSPACE_SLOT = MAX_SLOTS - 1
 GRID_WORKSPACE = address_of(GRID_WORKSPACE_SLOT)
 """Where cooperative_groups keeps the barrier of a whole grid; it finds the address in two special registers."""
 
-BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "i32": 32, "float": 32, "i64": 64, "double": 64, "i128": 128}
+BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "i32": 32, "float": 32, "i64": 64, "double": 64}
 _MANGLED = {
     "i1": "i1",
     "i8": "i8",
@@ -75,6 +75,8 @@ class Context(NamedTuple):
     """Offsets in the Warp record."""
     addresses: dict[str, int]
     """Device addresses of global and constant variables."""
+    rows: bool = False
+    """Whether a warp's threads are neighbours along x: the block is a multiple of 32 wide, or has one dimension."""
 
 
 def constant(bits: int, elem: str) -> Value:
@@ -108,6 +110,9 @@ def storage(register: Register) -> str:
 class Emitter:
     """Writes the IR of one kernel. `isa` calls the methods below to say what an instruction does."""
 
+    direct = False
+    """Whether memory is accessed in place where that is safe. See isa/direct.py."""
+
     def __init__(self, flow: Flow, context: Context) -> None:
         self.flow, self.context = flow, context
         self.lines: list[str] = []
@@ -126,11 +131,17 @@ class Emitter:
         self.instruction = flow.instructions[0]
         self.site = 0
         self.ahead = 0
+        self.here = ""
 
     # -- text --
 
     def line(self, text: str) -> None:
         self.lines.append("  " + text)
+
+    def label(self, name: str) -> None:
+        """Ends a block of the IR and starts the next."""
+        self.lines.append(f"{name}:")
+        self.here = name
 
     def name(self) -> str:
         self.count += 1
@@ -314,6 +325,8 @@ class Emitter:
         base, _, axis = name.partition(".")
         index = "xyz".find(axis) if axis else 0
         fields = {"ntid": 0, "nctaid": 3}
+        if base == "tid" and self.context.rows and axis != "x":
+            return self._field(f"%tid{axis}", 0)
         if base == "tid":
             return self.assign(f"load <32 x i32>, ptr %tid{axis}, align 64", "i32", LANES)
         if base in fields:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from cudagym.simulator.control import Control
 from cudagym.simulator.emit import LANES, Context, Emitter, Value, constant
 from cudagym.simulator.flow import BasicBlock, Flow
-from cudagym.simulator.isa.barriers import phase_is_over
 from cudagym.simulator.ptx import Instruction
+from cudagym.simulator.together import Plan, Together, plan_of
 
 _SCRATCH = 6
 """Arrays of 256 bytes on the stack through which vectors travel to and from the runtime."""
@@ -32,14 +33,28 @@ class Lowered(NamedTuple):
 
 def lower(flow: Flow, context: Context, execute: Execute) -> Lowered:
     """The whole module. `execute` writes out one instruction and raises Unsupported where it cannot."""
-    return _Kernel(flow, context).kernel(execute)
+    plan = plan_of(flow)
+    apart = _Apart(flow, context, plan)
+    bodies = apart.blocks(execute)
+    together = Together(apart, plan)
+    bodies += together.blocks(execute)
+    text = [*apart.prologue(), *together.prologue(), *bodies, "}"]
+    text += apart.library.values()
+    text += apart.declared.values()
+    text += together.tables()
+    text.append('attributes #0 = { nounwind "prefer-vector-width"="512" "min-legal-vector-width"="512" }')
+    return Lowered("\n".join(text) + "\n", -(-apart.register_bytes // 64) * 64)
 
 
-class _Kernel(Emitter):
-    """The frame around the instructions: scheduler, masks, counters, branches."""
+class _Apart(Control):
+    """The way of lanes that are not all at one place: scheduler, masks, branches."""
 
-    def kernel(self, execute: Execute) -> Lowered:
-        """The whole module."""
+    def __init__(self, flow: Flow, context: Context, plan: Plan) -> None:
+        super().__init__(flow, context)
+        self.plan = plan
+
+    def blocks(self, execute: Execute) -> list[str]:
+        """The text of all basic blocks."""
         bodies: list[str] = []
         entries: Entries = {b.number: [("%m", "dispatch")] for b in self.flow.blocks}
         for block in self.flow.blocks:
@@ -50,30 +65,27 @@ class _Kernel(Emitter):
             f"@phi{index}": f"  %m{index} = phi i32 " + ", ".join(f"[ {mask}, %{label} ]" for mask, label in sources)
             for index, sources in entries.items()
         }
-        text = [*self._prologue(), *(phis.get(line, line) for line in bodies), "}"]
-        text += self.library.values()
-        text += self.declared.values()
-        text.append('attributes #0 = { nounwind "prefer-vector-width"="512" "min-legal-vector-width"="512" }')
-        return Lowered("\n".join(text) + "\n", -(-self.register_bytes // 64) * 64)
+        return [phis.get(line, line) for line in bodies]
 
-    def _prologue(self) -> list[str]:
+    def prologue(self) -> list[str]:
+        """What stands before the blocks: addresses that all of them use, and the scheduler."""
         at = self.context.layout
         text = ["define i32 @kernel(ptr noalias %w) #0 {", "entry:"]
         text += [f"  %s{k} = alloca [256 x i8], align 64" for k in range(_SCRATCH)]
         text.append("  %data = alloca [3072 x i8], align 64")
         text += [f"  %data{k} = getelementptr i8, ptr %data, i64 {1024 * k}" for k in (1, 2)]
-        pointers = ("counts", "tid", "ctaid", "shape", "params", "local")
+        pointers = ("counts", "tid", "ctaid", "shape", "params", "local", "reach", "shared")
         for name in pointers:
             text.append(f"  %{name}.at = getelementptr i8, ptr %w, i64 {at[name]}")
             text.append(f"  %{name} = load ptr, ptr %{name}.at")
-        for name in ("live", "barred", "synced", "prefer", "fuel", "steps", "pc"):
+        for name in ("live", "barred", "synced", "prefer", "fuel", "steps", "pc", "together", "accesses"):
             text.append(f"  %{name}.at = getelementptr i8, ptr %w, i64 {at[name]}")
         for k, axis in enumerate("xyz"):
             text.append(f"  %tid{axis} = getelementptr i8, ptr %tid, i64 {128 * k}")
         text.append(f"  %registers = getelementptr i8, ptr %w, i64 {at['registers']}")
         self.declared["umin"] = "declare i16 @llvm.vector.reduce.umin.v32i16(<32 x i16>)"
         text += [
-            "  br label %schedule",
+            "  br label %again",
             "schedule:",
             "  %live = load i32, ptr %live.at",
             "  %barred = load i32, ptr %barred.at",
@@ -107,7 +119,8 @@ class _Kernel(Emitter):
             "  %others = xor i32 %m, -1",
             "  %still = and i32 %synced, %others",
             "  store i32 %still, ptr %synced.at",
-            "  br label %dispatch",
+            "  %whole = icmp eq i32 %m, %live",
+            "  br i1 %whole, label %meet, label %dispatch",
             "dispatch:",
             "  switch i16 %next, label %rest ["
             + " ".join(f"i16 {b.number}, label %b{b.number}" for b in self.flow.blocks)
@@ -120,7 +133,7 @@ class _Kernel(Emitter):
         self.mask = f"%m{block.number}"
         if block.waits:
             self._wait(block)
-        self._count(len(block.instructions) + (block.end.instruction is not None), block.number)
+        self.count_block(len(block.instructions) + (block.end.instruction is not None), block.number)
         self.ahead = len(block.instructions) + (block.end.instruction is not None)
         for instruction, site in zip(block.instructions, block.sites, strict=True):
             self.ahead -= 1
@@ -132,33 +145,9 @@ class _Kernel(Emitter):
             self.instruction, self.site = block.end.instruction, block.end.site
         self._end(block, entries)
 
-    def _count(self, instructions: int, index: int) -> None:
-        lanes = self.intrinsic("ctpop", Value(self.mask, "i32", 1))
-        wide = self.convert("zext", lanes, "i64")
-        for offset, amount in ((16 * index, "1"), (16 * index + 8, wide.text)):
-            at = self.assign(f"getelementptr i8, ptr %counts, i64 {offset}", "i64", 1)
-            self._add(at.text, amount)
-        self._add("%steps.at", str(instructions))
-
-    def _add(self, pointer: str, amount: str) -> None:
-        old = self.assign(f"load i64, ptr {pointer}", "i64", 1)
-        new = self.assign(f"add {old}, {amount}", "i64", 1)
-        self.line(f"store {new}, ptr {pointer}")
-
     def _wait(self, block: BasicBlock) -> None:
-        """Lanes named in the member mask that still live must be here too; or a phase of an mbarrier be over."""
+        """Lanes named in the member mask that still live must be here too."""
         self.instruction, self.site = block.instructions[0], block.sites[0]
-        ready = phase_is_over(self, self.instruction) if self.instruction.opcode == "mbarrier" else self._all_here()
-        _ = self.lanes  # named before the branch, for both its sides
-        self.line(f"br {ready}, label %go{block.number}, label %wait{block.number}")
-        self.lines.append(f"wait{block.number}:")
-        self._store_pcs(constant(block.number, "i16"))
-        synced = self.assign("load i32, ptr %synced.at", "i32", 1)
-        self.line(f"store {self.op('or', synced, Value(self.mask, 'i32', 1))}, ptr %synced.at")
-        self.line("br label %schedule")
-        self.lines.append(f"go{block.number}:")
-
-    def _all_here(self) -> Value:
         members = self.use(
             self.instruction.operands[-1] if self.instruction.opcode != "bar" else self.instruction.operands[0],
             "i32",
@@ -171,13 +160,19 @@ class _Kernel(Emitter):
         live = self.assign("load i32, ptr %live.at", "i32", 1)
         absent = self.op("xor", Value(self.mask, "i32", 1), constant(-1, "i32"))
         missing = self.op("and", self.op("and", live, absent), members)
-        return self.compare("eq", missing, constant(0, "i32"))
+        none = self.compare("eq", missing, constant(0, "i32"))
+        self.line(f"br {none}, label %go{block.number}, label %wait{block.number}")
+        self.lines.append(f"wait{block.number}:")
+        synced = self.assign("load i32, ptr %synced.at", "i32", 1)
+        self.line(f"store {self.op('or', synced, Value(self.mask, 'i32', 1))}, ptr %synced.at")
+        self.line("br label %schedule")
+        self.lines.append(f"go{block.number}:")
 
     def _end(self, block: BasicBlock, entries: Entries) -> None:
         index, end = block.number, block.end
         condition = self.pack(self.predicate(end.guard)) if end.kind == "branch" and end.guard else None
-        switch = self._switch_index(end.instruction) if end.kind == "switch" and end.instruction else None
-        barrier = self._barrier_operands() if end.kind == "barrier" else None
+        switch = self.switch_index(end.instruction) if end.kind == "switch" and end.instruction else None
+        barrier = self.barrier_operands() if end.kind == "barrier" else None
         self.flush(self.flow.live_out(block))
         match end.kind:
             case "exit":
@@ -195,7 +190,7 @@ class _Kernel(Emitter):
                 self.line("br label %schedule")
             case "switch":
                 assert switch is not None
-                self._store_pcs(self._switch_target(switch, end.targets))
+                self._store_pcs(self.switch_target(switch, end.targets))
                 self._spend(any(target <= index for target in end.targets))
             case "branch":
                 assert condition is not None
@@ -208,17 +203,10 @@ class _Kernel(Emitter):
         new = self.assign(f"select <32 x i1> {self.lanes}, {self.splat(target)}, {old}", "i16", LANES)
         self.line(f"store {new}, ptr %pc.at, align 64")
 
-    def _fuel(self) -> Value:
-        """Takes one unit of fuel and says whether any is left."""
-        old = self.assign("load i64, ptr %fuel.at", "i64", 1)
-        new = self.assign(f"add {old}, -1", "i64", 1)
-        self.line(f"store {new}, ptr %fuel.at")
-        return self.compare("sgt", new, constant(0, "i64"))
-
     def _spend(self, backwards: bool) -> None:
         """Goes to the scheduler; after a jump backwards with the fuel spent, out of the kernel."""
         if backwards:
-            self.line(f"br {self._fuel()}, label %schedule, label %yield")
+            self.line(f"br {self.fuel()}, label %schedule, label %yield")
         else:
             self.line("br label %schedule")
 
@@ -228,63 +216,44 @@ class _Kernel(Emitter):
         taken = self.op("and", condition, mask)
         others = self.op("and", self.op("xor", condition, constant(-1, "i32")), mask)
         live = self.assign("load i32, ptr %live.at", "i32", 1)
-        full = self._fuel() if target <= index else None
+        full = self.fuel() if target <= index else None
         all_taken = self.compare("eq", taken, live)
         if full:
             all_taken = self.op("and", all_taken, full)
         self.line(f"br {all_taken}, label %t{index}, label %n{index}")
         self.lines.append(f"t{index}:")
-        self.line(f"br label %b{target}")
-        entries[target].append((self.mask, f"t{index}"))
+        self._straight(f"t{index}", index, target, entries)
         self.lines.append(f"n{index}:")
         none_taken = self.compare("eq", others, live)
         if full:
             none_taken = self.op("and", none_taken, full)
         self.line(f"br {none_taken}, label %f{index}, label %d{index}")
         self.lines.append(f"f{index}:")
-        self.line(f"br label %b{index + 1}")
-        entries[index + 1].append((self.mask, f"f{index}"))
+        self._straight(f"f{index}", index, index + 1, entries)
         self.lines.append(f"d{index}:")
         lanes = self.bits(taken, "i1", LANES)
         pcs = self.select(lanes, constant(target, "i16"), constant(index + 1, "i16"))
         self._store_pcs(pcs)
         self.line(f"br {full}, label %schedule, label %yield" if full else "br label %schedule")
 
+    def _straight(self, label: str, index: int, target: int, entries: Entries) -> None:
+        """All live lanes go on at `target`; at the door of a loop, the way that together.py writes."""
+        if target in self.plan.doors and index not in self.plan.blocks:
+            self.line(f"store {self.splat(constant(target, 'i16'))}, ptr %pc.at, align 64")
+            self.line("br label %schedule")
+        else:
+            self.line(f"br label %b{target}")
+            entries[target].append((self.mask, label))
+
     def _jump(self, index: int, target: int, entries: Entries) -> None:
         live = self.assign("load i32, ptr %live.at", "i32", 1)
         together = self.compare("eq", Value(self.mask, "i32", 1), live)
-        full = self._fuel() if target <= index else None
+        full = self.fuel() if target <= index else None
         if full:
             together = self.op("and", together, full)
         self.line(f"br {together}, label %t{index}, label %d{index}")
         self.lines.append(f"t{index}:")
-        self.line(f"br label %b{target}")
-        entries[target].append((self.mask, f"t{index}"))
+        self._straight(f"t{index}", index, target, entries)
         self.lines.append(f"d{index}:")
         self._store_pcs(constant(target, "i16"))
         self.line(f"br {full}, label %schedule, label %yield" if full else "br label %schedule")
-
-    def _switch_index(self, instruction: Instruction) -> Value:
-        return self.splat(self.use(instruction.operands[0], "i32"))
-
-    def _switch_target(self, index: Value, targets: tuple[int, ...]) -> Value:
-        """Which block each lane goes to. An index behind the table is undefined in PTX; it takes the last entry."""
-        result = self.splat(constant(targets[-1], "i16"))
-        for k, target in enumerate(targets[:-1]):
-            result = self.select(self.compare("eq", index, constant(k, "i32")), constant(target, "i16"), result)
-        return result
-
-    def _barrier_operands(self) -> tuple[str, ...]:
-        """id, count, mode, site and predicate bits of the barrier that ends the block, for cg_barrier."""
-        modifiers, operands = self.instruction.modifiers, list(self.instruction.operands)
-        mode, values = 0, "i32 0"
-        if "arrive" in modifiers:
-            mode = 1
-        elif "red" in modifiers:
-            mode = {"popc": 2, "and": 3, "or": 4}[next(m for m in modifiers if m in ("popc", "and", "or"))]
-            values = str(self.pack(self.use(operands.pop(), "i1")))
-        if self.instruction.opcode == "barrier" and "aligned" not in modifiers:
-            mode |= 1 << 8
-        numbers = [self.any_lane(self.use(operand, "i32")) for operand in operands]
-        numbers += [constant(0, "i32")] * (2 - len(numbers))
-        return str(numbers[0]), str(numbers[1]), f"i32 {mode}", f"i32 {self.site}", values

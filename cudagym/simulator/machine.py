@@ -99,15 +99,15 @@ def _parsed(text: str) -> ptx.Module:
 
 
 @lru_cache(maxsize=_KERNELS_KEPT)
-def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...]) -> Loaded:
-    """Compiles a kernel of a module. Raises Unsupported."""
+def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...], rows: bool) -> Loaded:
+    """Compiles a kernel of a module; `rows` as in emit.Context. Raises Unsupported."""
     module = _parsed(text)
     function = module.functions.get(name)
     if function is None or not function.is_entry:
         raise GraderError(f"the PTX has no kernel {name}")
     flow = flow_of(module, function)
-    context = Context(runtime().layout, dict(addresses))
-    key = key_of(_code_text(flow), repr(flow.frame), repr(addresses))
+    context = Context(runtime().layout, dict(addresses), rows)
+    key = key_of(_code_text(flow), repr(flow.frame), repr(addresses), repr(rows))
     native = native_kernel(key, lambda: lower(flow, context, lower_instruction))
     classes = np.zeros((len(flow.blocks), len(CLASSES)), np.uint64)
     lengths = np.zeros(len(flow.blocks), np.uint64)
@@ -260,14 +260,15 @@ class _Attempt:
 
     # -- preparation --
 
-    def _load(self) -> dict[str, Loaded]:
+    def _load(self) -> dict[tuple[str, bool], Loaded]:
         module = self.program.module
         launches = self.program.plan.launches
         for launch in launches:
             check_launch(self.gpu, module.kernel(launch.kernel), launch)
         addresses = tuple((v.name, address_of(v.slot)) for v in module.variables)
-        kernels = {name: _loaded(module.ptx, name, addresses) for name in {launch.kernel for launch in launches}}
-        for name, kernel in kernels.items():
+        wanted = {(launch.kernel, in_rows(launch)) for launch in launches}
+        kernels = {(name, rows): _loaded(module.ptx, name, addresses, rows) for name, rows in wanted}
+        for (name, _), kernel in kernels.items():
             frame = kernel.flow.frame
             for what, size, most in (
                 ("static shared memory per block", frame.static_shared_bytes, STATIC_SHARED_LIMIT),
@@ -460,7 +461,7 @@ class _Grid:
 
     def __init__(self, attempt: _Attempt, launch: Launch) -> None:
         self.attempt, self.launch = attempt, launch
-        self.kernel = attempt.kernels[launch.kernel]
+        self.kernel = attempt.kernels[launch.kernel, in_rows(launch)]
         frame = self.kernel.flow.frame
         self.shared_bytes = frame.static_shared_bytes + launch.dynamic_shared_bytes
         self.explainer = Explainer(self.kernel.flow, launch, attempt.places, self.shared_bytes)
@@ -575,6 +576,12 @@ def choose_blocks(launch: Launch, chooser: random.Random, blocks: int) -> tuple[
         return tuple(range(total))
     bounds = [total * part // blocks for part in range(blocks + 1)]
     return tuple(chooser.randrange(low, high) for low, high in pairwise(bounds))
+
+
+def in_rows(launch: Launch) -> bool:
+    """Whether the threads of each warp are neighbours along x. See emit.Context."""
+    width, *others = launch.block
+    return width % LANES == 0 or others == [1, 1]
 
 
 def check_launch(gpu: GPU, kernel: Kernel, launch: Launch) -> None:

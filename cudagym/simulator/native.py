@@ -23,12 +23,12 @@ from cudagym.errors import GraderError
 from cudagym.simulator.lower import Lowered
 
 _HERE = Path(__file__).parent
-_C_SOURCES = ("barriers.c", "math.c", "memory.c", "schedule.c", "watch.c")
+_C_SOURCES = ("math.c", "memory.c", "schedule.c", "watch.c")
 _WITHOUT_EFFECT = ("clock.py", "executor.py", "faults.py", "gpu.py", "machine.py")
 """Modules beside this one that compiled code does not depend on."""
 _LAYOUT = (
     "pc", "live", "barred", "synced", "prefer", "fuel", "steps", "counts", "tid", "ctaid", "shape", "params", "local",
-    "index", "barrier_value", "registers",
+    "index", "barrier_value", "reach", "shared", "shared_reach", "together", "accesses", "registers",
 )  # fmt: skip
 """In the order of cg_layout in schedule.c."""
 _CODE_LEVEL = 1

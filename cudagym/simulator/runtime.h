@@ -34,7 +34,7 @@
 enum Space { GLOBAL, GENERIC, LOCAL, SHARED, PARAM };
 enum SlotFlags { READ_ONLY = 1, RELEASED = 2, TRACKED = 4 };
 enum FaultKind { NO_FAULT, OUT_OF_BOUNDS, MISALIGNED, INPUT_MODIFIED, RACE, BARRIER_DIVERGENCE, DEADLOCK, OVER_BUDGET,
-                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY, UNINITIALISED, BAD_MBARRIER };
+                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY, UNINITIALISED };
 enum Outcome { DONE, FAULTED, STUCK };
 
 /* An access to a word of global memory: by whom, and at which time of its block. */
@@ -56,6 +56,12 @@ typedef struct Slot {
     GlobalWord *words; /* NULL: not watched for races */
     uint64_t flags;
 } Slot;
+
+/* A slot as compiled code reads it: how many bytes it may load from and store to without asking. */
+typedef struct Reach {
+    uint8_t *host;
+    uint64_t loads, stores, unused;
+} Reach;
 
 typedef struct Fault {
     int32_t kind, site, space, write, lane, warp, width, other_site, other_thread;
@@ -83,7 +89,6 @@ typedef struct Block Block;
 typedef struct Warp {
     uint16_t pc[LANES]; /* the basic block each lane runs next */
     uint32_t live, barred, synced; /* lanes that have not exited; wait at a barrier; wait for others of the warp */
-    uint32_t parked, expired; /* lanes of `synced` that wait for an mbarrier; lanes whose wait has lasted long enough */
     uint32_t prefer; /* lanes at basic blocks from here on go first; 0 means the lowest block goes first */
     int64_t fuel; /* jumps backwards left before the kernel yields */
     uint64_t steps;
@@ -93,9 +98,13 @@ typedef struct Warp {
     const uint32_t *shape; /* ntid[3], nctaid[3], dynamic and total shared bytes, SMs, warps */
     const uint8_t *params;
     uint8_t *local;
+    const Reach *reach; /* per slot; of watched warps, nothing */
+    uint8_t *shared;
+    uint64_t shared_reach;
     Block *block;
     Machine *machine;
     uint32_t index, idle;
+    uint32_t together; /* 1 + the basic block that all live lanes run next, with registers as together.py keeps them */
     int64_t spent; /* fuel since the scheduler last looked whether the warp gets on */
     uint64_t accesses, state; /* memory accesses so far; a hash of the registers at the last yield */
     uint32_t watched;
@@ -116,6 +125,7 @@ typedef int32_t (*Kernel)(Warp *);
 
 struct Machine {
     Slot slots[MAX_SLOTS];
+    Reach reach[MAX_SLOTS], no_reach[MAX_SLOTS];
     Kernel kernel;
     const uint8_t *params;
     uint64_t param_bytes, shared_bytes, local_bytes, register_bytes, warp_stride, poison;
@@ -155,10 +165,6 @@ INLINE uint32_t thread_of(const Warp *w, uint32_t lane) { return w->index * LANE
 
 __attribute__((noreturn)) void fault_at(Warp *w, int kind, uint32_t site, int space, uint32_t lane, uint64_t address,
                                         uint32_t width, int write);
-
-/* Where `bytes` at `address` lie on the host, for all spaces but local. Faults when they lie nowhere. */
-__attribute__((visibility("hidden"))) uint8_t *locate(Warp *w, int space, uint64_t address, uint32_t bytes, int write,
-                                                      uint32_t lane, uint32_t site);
 
 /* watch.c: addresses are per lane, in `space` (GLOBAL or SHARED); called before the access takes place. */
 void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,

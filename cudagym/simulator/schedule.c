@@ -104,6 +104,10 @@ static Block *start_block(Machine *m, uint32_t id, uint32_t watched) {
         w->shape = m->shape;
         w->params = m->params;
         w->local = b->local + i * local_stride(m);
+        w->reach = watched ? m->no_reach : m->reach;
+        w->shared = b->shared;
+        w->shared_reach = watched ? 0 : m->shared_bytes;
+        w->together = 1;
         w->block = b;
         w->machine = m;
         w->index = i;
@@ -138,11 +142,12 @@ void cg_barrier(Warp *w, uint32_t mask, uint32_t id, uint32_t count, uint32_t mo
         return;
     }
     w->barred |= mask;
-    EACH_SET(i, mask) {
-        w->barrier[i] = id | mode << 8;
-        w->barrier_site[i] = site;
-        w->barrier_count[i] = count;
-        w->barrier_value[i] = values >> i & 1;
+    EACH_LANE(i) { /* without branches: it becomes vector code */
+        const int comes = mask >> i & 1;
+        w->barrier[i] = comes ? id | mode << 8 : w->barrier[i];
+        w->barrier_site[i] = comes ? site : w->barrier_site[i];
+        w->barrier_count[i] = comes ? count : w->barrier_count[i];
+        w->barrier_value[i] = comes ? values >> i & 1 : w->barrier_value[i];
     }
 }
 
@@ -162,14 +167,21 @@ static void release(Machine *m, Block *b, uint32_t id, uint32_t waiting, uint32_
         const uint32_t mask = waiting_lanes(w, id);
         if (!mask) continue;
         const uint32_t first = (uint32_t)__builtin_ctz(mask);
-        EACH_SET(k, mask) {
-            if (w->barrier_site[k] != w->barrier_site[first] && !(w->barrier[k] & 1u << 16)) {
-                m->fault = (Fault){.kind = BARRIER_DIVERGENCE, .site = (int32_t)w->barrier_site[first],
-                                   .lane = (int32_t)first, .warp = (int32_t)i, .block = b->id,
-                                   .other_site = (int32_t)w->barrier_site[k], .other_thread = (int32_t)thread_of(w, k)};
-                longjmp(m->escape, 1);
-            }
-            w->barrier_value[k] = reduced(w->barrier[k] >> 8 & 255, waiting, ones);
+        uint32_t elsewhere = 0;
+        EACH_LANE(i) {
+            const int differs = w->barrier_site[i] != w->barrier_site[first] && !(w->barrier[i] & 1u << 16);
+            elsewhere |= (uint32_t)differs << i;
+        }
+        if (UNLIKELY(elsewhere & mask)) {
+            const int k = __builtin_ctz(elsewhere & mask);
+            m->fault = (Fault){.kind = BARRIER_DIVERGENCE, .site = (int32_t)w->barrier_site[first],
+                               .lane = (int32_t)first, .warp = (int32_t)i, .block = b->id,
+                               .other_site = (int32_t)w->barrier_site[k], .other_thread = (int32_t)thread_of(w, k)};
+            longjmp(m->escape, 1);
+        }
+        EACH_LANE(i) {
+            const uint32_t value = reduced(w->barrier[i] >> 8 & 255, waiting, ones);
+            w->barrier_value[i] = mask >> i & 1 ? value : w->barrier_value[i];
         }
         w->barred &= ~mask;
         w->idle = 0;
@@ -186,11 +198,14 @@ static int release_barriers(Machine *m, Block *b) {
         live += (uint32_t)__builtin_popcount(w->live);
         for (uint32_t rest = w->barred; rest;) {
             const uint32_t id = w->barrier[__builtin_ctz(rest)] & 15, mask = waiting_lanes(w, id);
-            uint32_t set = 0;
-            EACH_SET(k, mask) {
-                set += w->barrier_value[k];
-                if (w->barrier_count[k] > wanted[id]) wanted[id] = w->barrier_count[k];
+            uint32_t set = 0, most = wanted[id];
+            EACH_LANE(k) {
+                const uint32_t value = mask >> k & 1 ? w->barrier_value[k] : 0;
+                const uint32_t count = mask >> k & 1 ? w->barrier_count[k] : 0;
+                set += value;
+                most = count > most ? count : most;
             }
+            wanted[id] = most;
             ids |= 1u << id;
             waiting[id] += (uint32_t)__builtin_popcount(mask);
             arrived[id] += (uint32_t)__builtin_popcount(mask) + (uint32_t)__builtin_popcount(~w->live);
@@ -302,20 +317,6 @@ static int after_yield(const Machine *m, Warp *w) {
     return w->idle >= (lowest == highest ? 1 : 8);
 }
 
-/* When nothing else in a block gets on, the lanes that wait for an mbarrier look once more, as after a time limit.
-   Returns whether there are any. */
-static int expire_waits(const Machine *m, const Block *b) {
-    uint32_t any = 0;
-    for (uint32_t i = 0; i < b->warps; i++) {
-        Warp *w = warp_of(m, b, i);
-        any |= w->parked;
-        w->expired |= w->parked;
-        w->synced &= ~w->parked;
-        w->parked = 0;
-    }
-    return any != 0;
-}
-
 static int any_live(const Machine *m, const Block *b) {
     uint32_t live = 0;
     for (uint32_t i = 0; i < b->warps; i++) live |= warp_of(m, b, i)->live;
@@ -334,24 +335,17 @@ static int run_block(Machine *m, Block *b) {
             alive++;
             if (!(w->live & ~w->barred & ~w->synced)) continue;
             ran++;
-            const int looks_again = w->expired != 0;
             if (run_warp(m, w)) {
                 yielded++;
                 spinning += (uint32_t)after_yield(m, w);
-            } else if (looks_again && w->parked) {
-                yielded++;
-                spinning++;
             }
         }
         if (!alive) return ENDED;
         const int released = release_barriers(m, b);
         m->progress |= released || spinning < ran;
         if (released || yielded < ran) round = -1;
-        if (ran == spinning && !released) {
-            if (expire_waits(m, b)) continue;
-            if (ran) return SPINS;
-            if (any_live(m, b)) deadlock(m, b);
-        }
+        if (!ran && !released && any_live(m, b)) deadlock(m, b);
+        if (ran && ran == spinning && !released) return SPINS;
         if (turns && !--turns) break;
     }
     return PREEMPTED;
@@ -360,7 +354,7 @@ static int run_block(Machine *m, Block *b) {
 __attribute__((noreturn)) static void no_progress(Machine *m, const Block *b) {
     for (uint32_t i = 0; i < b->warps; i++) {
         const Warp *w = warp_of(m, b, i);
-        const uint32_t running = w->live & ~w->barred & (~w->synced | w->parked);
+        const uint32_t running = w->live & ~w->barred & ~w->synced;
         if (!running) continue;
         const int lane = __builtin_ctz(running);
         m->fault = (Fault){.kind = w->accesses ? DEADLOCK : ENDLESS, .site = -2 - (int32_t)w->pc[lane], .lane = lane,
@@ -457,6 +451,44 @@ __attribute__((noreturn)) void cg_trap(Warp *w, uint32_t mask, uint32_t site) {
     fault_at(w, TRAP, site, GLOBAL, mask ? (uint32_t)__builtin_ctz(mask) : 0, 0, 0, 0);
 }
 
+/* Where the uniform registers of a basic block lie: in every lane, and once. */
+typedef struct Uniform {
+    uint32_t lanes, once, bytes; /* bytes per lane; 0 for a predicate, of which the lanes take a bit each */
+} Uniform;
+
+/* The lanes that hold another value than `value`. */
+#define DIFFERING(type)                                                                                              \
+    INLINE uint32_t differing_##type(const type *lanes, type value) {                                                \
+        uint32_t found = 0;                                                                                          \
+        EACH_LANE(i) found |= (uint32_t)(lanes[i] != value) << i;                                                    \
+        return found;                                                                                                \
+    }
+DIFFERING(uint8_t) DIFFERING(uint16_t) DIFFERING(uint32_t) DIFFERING(uint64_t)
+
+/* All live lanes have come to `block`. If each uniform register holds the same for all of them, they go on together. */
+uint32_t cg_join(Warp *w, uint32_t block, const Uniform *first, const Uniform *end) {
+    uint8_t *registers = (uint8_t *)(w + 1);
+    const uint32_t lane = (uint32_t)__builtin_ctz(w->live);
+    for (const Uniform *u = first; u < end; u++) {
+        const void *lanes = registers + u->lanes;
+        uint64_t value = 0;
+        uint32_t others = 0;
+        switch (u->bytes) {
+        case 0: value = *(const uint32_t *)lanes >> lane & 1, others = *(const uint32_t *)lanes ^ (uint32_t)-value; break;
+        case 1: value = ((const uint8_t *)lanes)[lane], others = differing_uint8_t(lanes, (uint8_t)value); break;
+        case 2: value = ((const uint16_t *)lanes)[lane], others = differing_uint16_t(lanes, (uint16_t)value); break;
+        case 4: value = ((const uint32_t *)lanes)[lane], others = differing_uint32_t(lanes, (uint32_t)value); break;
+        case 8: value = ((const uint64_t *)lanes)[lane], others = differing_uint64_t(lanes, value); break;
+        default: return 0;
+        }
+        if (others & w->live) return 0;
+        memcpy(registers + u->once, &value, sizeof value);
+    }
+    w->together = block + 1;
+    w->prefer = 0;
+    return 1;
+}
+
 /* What came before happens before what follows: a fence, an acquire or a release. */
 void cg_order(Warp *w) {
     if (w->watched) watch_order(w);
@@ -535,6 +567,7 @@ Machine *cg_new(void) { return calloc(1, sizeof(Machine)); }
 /* Starts a run: what it may cost, what is checked, the byte that fills memory without content, and the schedule. */
 void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uint32_t poison, uint64_t schedule) {
     memset(m->slots, 0, sizeof m->slots);
+    memset(m->reach, 0, sizeof m->reach);
     m->steps = m->next_look = 0;
     m->budget = budget;
     m->deadline = now() + seconds;
@@ -554,7 +587,9 @@ void cg_alter(Machine *m, uint32_t launch, uint32_t site, uint32_t value) {
 
 void cg_set_slot(Machine *m, uint32_t index, uint8_t *host, uint64_t size, uint8_t *written, GlobalWord *words,
                  uint64_t flags) {
-    m->slots[index & (MAX_SLOTS - 1)] = (Slot){host, size, written, words, flags};
+    index &= MAX_SLOTS - 1;
+    m->slots[index] = (Slot){host, size, written, words, flags};
+    m->reach[index] = (Reach){host, size, flags & READ_ONLY ? 0 : size, 0};
 }
 
 const Fault *cg_fault(const Machine *m) { return &m->fault; }
@@ -570,6 +605,7 @@ const uint64_t cg_layout[] = {
     offsetof(Warp, pc), offsetof(Warp, live), offsetof(Warp, barred), offsetof(Warp, synced), offsetof(Warp, prefer),
     offsetof(Warp, fuel), offsetof(Warp, steps), offsetof(Warp, counts), offsetof(Warp, tid), offsetof(Warp, ctaid),
     offsetof(Warp, shape), offsetof(Warp, params), offsetof(Warp, local), offsetof(Warp, index),
-    offsetof(Warp, barrier_value), sizeof(Warp),
+    offsetof(Warp, barrier_value), offsetof(Warp, reach), offsetof(Warp, shared), offsetof(Warp, shared_reach),
+    offsetof(Warp, together), offsetof(Warp, accesses), sizeof(Warp),
 };
 const uint64_t cg_word_bytes = sizeof(GlobalWord);

@@ -1,0 +1,138 @@
+"""Memory accesses in place: a plain load or store where one check of the whole access shows that it is safe.
+
+That is so for one address for all lanes, and for lanes side by side in memory. `Warp.reach` says how far each buffer
+may be accessed; it is empty while a warp is watched, so that then, and whenever the check fails, the runtime takes
+the access as it takes all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cudagym.build.program import FIRST_ADDRESS, MAX_SLOTS, SLOT_BYTES
+from cudagym.simulator.emit import LANES, Emitter, Value, constant
+
+if TYPE_CHECKING:
+    from cudagym.simulator.isa.memory import Access
+
+_REACH_BYTES = 32
+"""Of struct Reach in runtime.h: host address, bytes to load, bytes to store."""
+_SLOT_BITS = SLOT_BYTES.bit_length() - 1
+
+
+def load_directly(
+    e: Emitter, space: str, base: Value, offset: int, access: Access, other: Callable[[], list[Value]]
+) -> list[Value]:
+    """The elements of a load; `other` writes out the way through the runtime."""
+    here, safe = _locate(e, space, base, offset, access, write=False)
+
+    def plain() -> list[Value]:
+        if base.n == 1:
+            places = [_behind(e, here, k * access.width) for k in range(access.elements)]
+            return [e.assign(f"load {access.elem}, ptr {at}, align {access.width}", access.elem, 1) for at in places]
+        total = LANES * access.elements
+        whole = e.assign(f"load <{total} x {access.elem}>, ptr {here}, align {access.width}", access.elem, total)
+        return [whole] if access.elements == 1 else [_every(e, whole, k, access) for k in range(access.elements)]
+
+    return _either(e, safe, plain, other)
+
+
+def store_directly(
+    e: Emitter, space: str, base: Value, offset: int, access: Access, values: list[Value], other: Callable[[], None]
+) -> None:
+    """A store by all lanes of the warp, side by side."""
+    here, safe = _locate(e, space, base, offset, access, write=True)
+    safe = e.op("and", safe, Value("%alive.full", "i1", 1))
+
+    def plain() -> list[Value]:
+        whole = _woven(e, [e.splat(value) for value in values])
+        e.line(f"store {whole}, ptr {here}, align {access.width}")
+        return []
+
+    def rest() -> list[Value]:
+        other()
+        return []
+
+    _either(e, safe, plain, rest)
+
+
+def _either(e: Emitter, safe: Value, plain: Callable[[], list[Value]], other: Callable[[], list[Value]]) -> list[Value]:
+    e.count += 1
+    names = [f"{kind}{e.count}" for kind in ("plain", "other", "done")]
+    e.line(f"br {safe}, label %{names[0]}, label %{names[1]}, !prof !0")
+    found: list[tuple[list[Value], str]] = []
+    saved = dict(e.splats)
+    for name, write in zip(names, (plain, other), strict=False):
+        e.label(name)
+        values = write()
+        found.append((values, e.here))
+        e.line(f"br label %{names[2]}")
+        e.splats = dict(saved)
+    e.label(names[2])
+    (first, here), (second, there) = found
+    return [
+        e.assign(f"phi {a.type} [ {a.text}, %{here} ], [ {b.text}, %{there} ]", a.elem, a.n)
+        for a, b in zip(first, second, strict=True)
+    ]
+
+
+def _locate(e: Emitter, space: str, base: Value, offset: int, access: Access, *, write: bool) -> tuple[str, Value]:
+    """The host address of the first lane's bytes, and whether all lanes' bytes may be accessed from there on."""
+    bytes_ = access.width * access.elements
+    first, safe = base, constant(1, "i1")
+    if base.n > 1:
+        first, safe = _neighbours(e, base, bytes_)
+    span = constant(bytes_ if base.n == 1 else bytes_ * LANES, "i64")
+    address = e.op("add", first, constant(offset, first.elem))
+    odd = e.op("and", address, constant(bytes_ - 1, address.elem))
+    if space == "shared":
+        place = e.convert("zext", address, "i64")
+        room, host = Value("%shared.reach", "i64", 1), "%shared"
+    else:
+        slot = e.op("and", e.op("lshr", address, constant(_SLOT_BITS, "i64")), constant(MAX_SLOTS - 1, "i64"))
+        row = e.op("mul", slot, constant(_REACH_BYTES, "i64"))
+        reach = e.assign(f"getelementptr i8, ptr %reach, {row}", "i64", 1).text
+        host = e.assign(f"load ptr, ptr {reach}", "i64", 1).text
+        room = e.assign(f"load i64, ptr {_behind(e, reach, 16 if write else 8)}", "i64", 1)
+        place = e.op("and", address, constant(SLOT_BYTES - 1, "i64"))
+        top = e.op("lshr", address, constant(FIRST_ADDRESS.bit_length() - 1, "i64"))
+        odd = e.op("or", odd, e.op("xor", top, constant(1, "i64")))
+    inside = e.compare("ule", e.op("add", place, span), room)
+    even = e.compare("eq", odd, constant(0, odd.elem))
+    safe = e.op("and", e.op("and", inside, even), safe)
+    return e.assign(f"getelementptr i8, ptr {host}, {place}", "i64", 1).text, safe
+
+
+def _neighbours(e: Emitter, base: Value, stride: int) -> tuple[Value, Value]:
+    """The first lane's address, and whether every lane's lies `stride` bytes behind the one before."""
+    key = f"neighbours {base.text} {stride}"
+    if key not in e.splats:
+        e.splats[f"{key} first"] = e.assign(f"extractelement {base}, i32 0", base.elem, 1)
+        steps = ", ".join(f"{base.elem} {lane * stride}" for lane in range(LANES))
+        expected = e.op("add", e.splat(e.splats[f"{key} first"]), Value(f"<{steps}>", base.elem, LANES))
+        gaps = e.pack(e.compare("ne", base, expected))
+        e.splats[key] = e.compare("eq", gaps, constant(0, "i32"))
+    return e.splats[f"{key} first"], e.splats[key]
+
+
+def _behind(e: Emitter, pointer: str, offset: int) -> str:
+    return e.assign(f"getelementptr i8, ptr {pointer}, i64 {offset}", "i64", 1).text if offset else pointer
+
+
+def _every(e: Emitter, whole: Value, k: int, access: Access) -> Value:
+    """Element k of each lane."""
+    picks = ", ".join(f"i32 {lane * access.elements + k}" for lane in range(LANES))
+    return e.assign(f"shufflevector {whole}, {whole.type} poison, <32 x i32> <{picks}>", access.elem, LANES)
+
+
+def _woven(e: Emitter, values: list[Value]) -> Value:
+    """The elements of all lanes in the order of memory: 1, 2 or 4 per lane."""
+    if len(values) == 1:
+        return values[0]
+    half = len(values) // 2
+    evens, odds = _woven(e, values[::2]), _woven(e, values[1::2])
+    total = LANES * len(values)
+    picks = ", ".join(f"i32 {i // 2 + i % 2 * LANES * half}" for i in range(total))
+    text = f"shufflevector {evens}, {odds}, <{total} x i32> <{picks}>"
+    return e.assign(text, evens.elem, total)

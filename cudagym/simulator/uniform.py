@@ -1,0 +1,65 @@
+"""Which registers hold one value for all lanes of a warp, as long as the lanes stay together.
+
+A register is uniform when every instruction that writes it computes the same in each lane from uniform operands. What
+this rests on is that all live lanes execute the instruction at once: see together.py.
+"""
+
+from __future__ import annotations
+
+from cudagym.simulator.flow import Flow, operands, results
+from cudagym.simulator.ptx import Address, Instruction, Operand, Register, Special, Symbol, Vector
+
+_LANEWISE = frozenset((
+    "abs", "add", "addc", "and", "bfe", "bfi", "bfind", "bmsk", "brev", "clz", "cnot", "copysign", "cos", "cvt", "cvta",
+    "div", "dp2a", "dp4a", "ex2", "fma", "fns", "isspacep", "lg2", "lop3", "mad", "mad24", "madc", "max", "min", "mov",
+    "mul", "mul24", "neg", "not", "or", "popc", "prmt", "rcp", "rem", "rsqrt", "sad", "selp", "set", "setp", "shf",
+    "shl", "shr", "sin", "slct", "sqrt", "sub", "subc", "tanh", "testp", "xor",
+))  # fmt: skip
+"""Opcodes whose result in a lane depends on that lane's operands alone. Others count as varying."""
+_SHARED_SPACES = frozenset(("param", "const", "global", "shared"))
+"""Where one address means one place for all threads, by the name of the space alone."""
+
+
+def uniform_registers(flow: Flow, rows: bool) -> frozenset[Register]:
+    """The uniform registers of a kernel. `rows` as in Context."""
+    varying: set[Register] = set()
+    written: set[Register] = set()
+    changed = True
+    while changed:
+        changed = False
+        for instruction in flow.instructions:
+            targets = results(instruction)
+            written.update(targets)
+            if targets and not varying.issuperset(targets) and _varies(flow, instruction, varying, rows):
+                varying.update(targets)
+                changed = True
+    return frozenset(written - varying)
+
+
+def _varies(flow: Flow, instruction: Instruction, varying: set[Register], rows: bool) -> bool:
+    if instruction.opcode in ("vote", "activemask"):
+        members = instruction.operands[-1]
+        return isinstance(members, Register) and members in varying
+    if instruction.opcode in ("ld", "ldu"):
+        if not _one_place(flow, instruction):
+            return True
+    elif instruction.opcode not in _LANEWISE:
+        return True
+    return any(r in varying for r in operands(instruction)) or any(_differs(o, rows) for o in instruction.operands)
+
+
+def _one_place(flow: Flow, load: Instruction) -> bool:
+    space = next((m.split("::")[0] for m in load.modifiers if m.split("::")[0] in _SHARED_SPACES), None)
+    address = load.operands[1]
+    if space == "param" and isinstance(address, Address) and isinstance(address.base, Symbol):
+        return address.base.name not in flow.frame.local
+    return space is not None and space != "param"
+
+
+def _differs(operand: Operand | None, rows: bool) -> bool:
+    if isinstance(operand, Vector):
+        return any(_differs(element, rows) for element in operand.elements)
+    if not isinstance(operand, Special):
+        return False
+    base, _, axis = operand.name.partition(".")
+    return base.startswith("lane") or (base == "tid" and (axis == "x" or not rows))
