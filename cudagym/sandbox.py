@@ -11,12 +11,16 @@ Where the kernel has no Landlock or seccomp, boxes with a reach do not start, un
 
 from __future__ import annotations
 
+import fcntl
+import functools
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +37,9 @@ SYSTEM_FILES = tuple(
     )
 )
 """Where programs and what they load or include lies: no home folder, no configuration, no data."""
+_PREFIX = "cudagym-box-"
+_FRESH_SECONDS = 60
+"""Younger folders may be about to be held by whoever made them."""
 _REPORT = re.compile(rb"status=(\d+) cut=(\d) cpu_us=(\d+) peak_kb=(\d+) wall_us=(\d+)")
 
 
@@ -182,9 +189,34 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A new folder that only this user may enter, gone at the end."""
-    with tempfile.TemporaryDirectory(prefix="cudagym-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    """A new folder that only this user may enter, gone at the end; after a kill, when the next process asks for one."""
+    _sweep()
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH)
+            yield Path(folder)
+        finally:
+            os.close(held)
+
+
+@functools.cache
+def _sweep() -> None:
+    """Once per process: removes the private folders of processes that were killed, which nobody holds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            if folder.stat().st_uid != os.getuid() or time.time() - folder.stat().st_mtime < _FRESH_SECONDS:
+                continue
+            held = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass  # somebody works in it
+        finally:
+            os.close(held)
 
 
 def describe() -> dict[str, bool]:

@@ -205,6 +205,32 @@ def test_private_folders_are_private_and_go() -> None:
     assert not folder.exists()
 
 
+KILLED = """
+import os, sys
+from cudagym.sandbox import private_folder
+with private_folder() as folder:
+    (folder / "file").touch()
+    os.utime(folder, (0, 0))
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_folders_of_the_killed_go_and_those_in_use_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    command = [sys.executable, "-c", KILLED]
+    workers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    left, used = (Path(worker.stdout.readline().strip()) for worker in workers if worker.stdout)
+    workers[0].kill()
+    workers[0].wait()
+    assert left.is_dir()
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+    assert not left.exists()
+    assert (used / "file").exists()
+    workers[1].communicate("")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_doctor_hears_what_the_box_does() -> None:
     found = describe()
     assert found["no_new_privileges"]
