@@ -219,15 +219,17 @@ with private_folder() as folder:
 def test_folders_of_the_killed_go_and_those_in_use_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     command = [sys.executable, "-c", KILLED]
-    workers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    left, used = (Path(worker.stdout.readline().strip()) for worker in workers if worker.stdout)
-    workers[0].kill()
-    workers[0].wait()
-    assert left.is_dir()
-    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
-    assert not left.exists()
-    assert (used / "file").exists()
-    workers[1].communicate("")
+    killed, alive = (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    )
+    with killed, alive:
+        left, used = (Path(worker.stdout.readline().strip()) for worker in (killed, alive) if worker.stdout)
+        killed.kill()
+        killed.wait()
+        assert left.is_dir()
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+        assert not left.exists()
+        assert (used / "file").exists()
     assert list(tmp_path.iterdir()) == []
 
 
