@@ -19,6 +19,8 @@ from cudagym.rollouts import Rollout
 from cudagym.source import without_comments
 from cudagym.specs.spec import KernelSpec
 
+TEACHERS = ("scripted", "claude")
+"""The agents whose rollouts are demonstrations."""
 _ALGORITHM = re.compile(r"//\s*algorithm:\s*(\S+)")
 
 

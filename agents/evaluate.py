@@ -16,6 +16,7 @@ from pathlib import Path
 
 from cudagym import prompts, runs
 from cudagym.agents import policy
+from cudagym.agents.demonstrations import TEACHERS
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.stage import weights_digest
 from cudagym.agents.statistics import bootstrap_mean, paired_bootstrap, wilson
@@ -33,8 +34,8 @@ from cudagym.verdict import Status, Verdict
 
 FRACTIONS = (0.1, 0.25, 0.5, 0.75)
 """The fractions of peak for `fast`."""
-RESERVED = ("scripted", "training")
-"""The first part of the keys of rollouts that are the teacher's, or were sampled while training."""
+RESERVED = (*TEACHERS, "training")
+"""The first part of the keys of rollouts that are a teacher's, or were sampled while training."""
 OVERALL = "all"
 """What stands for the split in the row over all attempts."""
 

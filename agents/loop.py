@@ -1,17 +1,18 @@
 """The loop: teacher, demonstrations, SFT, GRPO, held-out evaluation, in one run folder.
 
 Every stage leaves what it made in the folder and is skipped when that is already there, so a run that was
-interrupted goes on where it stopped. `cudagym demo` runs all stages; `sft`, `grpo`, `evaluate` run up to theirs.
+interrupted goes on where it stopped. `cudagym demo` runs all stages; `collect`, `sft`, `grpo`, `evaluate` run up to
+theirs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -25,9 +26,12 @@ from rich.progress import (
 
 from cudagym import report, specs
 from cudagym.agents import demonstrations, grpo, policy, sft
+from cudagym.agents.claude import dollars
 from cudagym.agents.collect import collect
-from cudagym.agents.demonstrations import Verified
+from cudagym.agents.collector import Collector, Summary
+from cudagym.agents.demonstrations import TEACHERS, Verified
 from cudagym.agents.evaluate import Evaluation, check_name, compare, evaluate
+from cudagym.agents.ledger import Ledger
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.stage import weights_digest
 from cudagym.config import RunConfig
@@ -38,7 +42,7 @@ from cudagym.hardware import gpu
 from cudagym.report import Estimate
 from cudagym.rewards.terms import Weights
 from cudagym.rewards.trl import Graded, make_reward_functions
-from cudagym.rollouts import RolloutLog, read
+from cudagym.rollouts import Rollout, RolloutLog, read
 from cudagym.runs import RunFolder, write_atomic, write_json
 from cudagym.specs.spec import SPLITS, KernelSpec
 
@@ -58,18 +62,14 @@ class Loop:
         self.gpu = gpu(self.device.removeprefix("sim:"))
         self.weights = Weights.parse(config.rewards)
 
-    @cached_property
-    def verified(self) -> list[Verified]:
-        """The teacher's verified demonstrations for the train specs, graded and logged as rollouts."""
-        kernels = specs.select(self.config.collect.specs)
-        for kernel in kernels:
-            demonstrations.check_trainable(kernel.name, kernel.split)
+    def demonstrate(self) -> None:
+        """Have the scripted teacher write kernels for the train specs, graded and logged as rollouts."""
         with (
             self.run.open_rollouts() as log,
             self._progress("collect", "grading the teacher's kernels") as report_,
         ):
             collect(
-                kernels,
+                self._taught(),
                 log,
                 variants=self.config.collect.variants,
                 device=self.device,
@@ -77,9 +77,49 @@ class Loop:
                 weights=self.weights,
                 progress=report_,
             )
-        rollouts = [rollout for rollout in read(self.run.rollouts) if rollout.key.startswith("scripted/")]
+
+    def ask_claude(self) -> Summary:
+        """Have Claude write kernels for the train specs, within `claude.budget_usd`, graded and logged as rollouts."""
+        kernels, asked = self._taught(), self.config.claude
+        with (
+            Ledger(self.run.claude, asked.budget_usd) as ledger,
+            self.run.open_rollouts() as log,
+            self._progress("collect", "conversations", lambda: _spent(ledger)) as report_,
+        ):
+            collector = Collector(
+                kernels,
+                asked,
+                ledger,
+                log,
+                device=self.device,
+                seed=self.config.seed,
+                weights=self.weights,
+                progress=report_,
+                say=lambda text: self._say("collect", text),
+            )
+            return asyncio.run(collector.run())
+
+    def _taught(self) -> tuple[KernelSpec, ...]:
+        """The specs to collect for. Raises UsageError for a held-out one."""
+        kernels = specs.select(self.config.collect.specs)
+        for kernel in kernels:
+            demonstrations.check_trainable(kernel.name, kernel.split)
+        return kernels
+
+    @cached_property
+    def verified(self) -> list[Verified]:
+        """The teachers' correct kernels for the train specs.
+
+        What the run's teachers wrote so far is taken as it is. The scripted one is asked, or asked on, unless Claude
+        is the run's only teacher.
+        """
+        if {rollout.agent for rollout in self._rollouts()} & set(TEACHERS) != {"claude"}:
+            self.demonstrate()
+        rollouts = [rollout for rollout in self._rollouts() if rollout.agent in TEACHERS]
         found = demonstrations.verified(rollouts)
         self._say("collect", f"{len(found)} of {len(rollouts)} demonstrations are correct")
+        if not found:
+            raise UsageError(f"{self.run.rollouts} has no correct kernel to learn from: collect more demonstrations.")
         return found
 
     def base(self) -> Path:
@@ -143,7 +183,7 @@ class Loop:
             if known.checkpoint == weights_digest(checkpoint):
                 return known
             raise UsageError(f"{kept} is of other weights than {checkpoint}: choose another name for this policy.")
-        demonstrated = [rollout.source for rollout in self._rollouts() if rollout.key.startswith("scripted/")]
+        demonstrated = [rollout.source for rollout in self._rollouts() if rollout.agent in TEACHERS]
         with self.run.open_rollouts() as log, self._progress(f"evaluate {name}", "grading samples") as report_:
             evaluation = evaluate(
                 checkpoint,
@@ -218,7 +258,7 @@ class Loop:
     def _evaluated(self) -> tuple[KernelSpec, ...]:
         return specs.select(self.config.evaluate.specs)
 
-    def _rollouts(self) -> Iterator[Any]:
+    def _rollouts(self) -> Iterator[Rollout]:
         return read(self.run.rollouts) if self.run.rollouts.exists() else iter(())
 
     def _say(self, stage: str, text: str) -> None:
@@ -230,7 +270,7 @@ class Loop:
         yield
         self._say(stage, f"done in {time.monotonic() - start:.0f} s")
 
-    def _lines(self, stage: str) -> Report:
+    def _lines(self, stage: str, note: Callable[[], str]) -> Report:
         """Progress as one line at the start, at the end and every 15 seconds between."""
         last = -LINE_SECONDS
 
@@ -238,15 +278,15 @@ class Loop:
             nonlocal last
             if time.monotonic() - last >= LINE_SECONDS or reached == wanted:
                 last = time.monotonic()
-                self._say(stage, f"{reached} of {wanted}")
+                self._say(stage, f"{reached} of {wanted}  {note()}".rstrip())
 
         return report_
 
     @contextmanager
-    def _progress(self, stage: str, text: str) -> Iterator[Report]:
-        """A bar with what is done, what is wanted and the time left; in a log file, a line now and then."""
+    def _progress(self, stage: str, text: str, note: Callable[[], str] = str) -> Iterator[Report]:
+        """A bar with what is done, what is wanted, the time left and `note`; in a log file, a line now and then."""
         if not self.console.is_terminal:
-            yield self._lines(stage)
+            yield self._lines(stage, note)
             return
         columns = (
             TextColumn(f"[bold]{stage}[/bold]  {text}"),
@@ -254,10 +294,15 @@ class Loop:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
         )
         with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task(stage, total=None)
-            yield lambda reached, wanted: bar.update(task, completed=reached, total=wanted)
+            task = bar.add_task(stage, total=None, note=note())
+            yield lambda reached, wanted: bar.update(task, completed=reached, total=wanted, note=note())
+
+
+def _spent(ledger: Ledger) -> str:
+    return f"{dollars(ledger.spent)} of {dollars(ledger.budget)} spent"
 
 
 def _of_split(evaluation: Evaluation, split: str) -> Evaluation:

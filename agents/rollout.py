@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from cudagym import prompts
@@ -17,14 +18,18 @@ _versions = cache(versions)
 def make_rollout(
     key: str,
     spec: KernelSpec,
-    prompt: str,
+    prompt: str | tuple[Message, ...],
     completion: str,
     verdict: Verdict,
     *,
     weights: Weights | None = None,
     seed: int = 0,
+    usage: Mapping[str, float] | None = None,
+    model: str | None = None,
 ) -> Rollout:
-    """The rollout of one single-turn attempt. `key` is `<agent>/<spec>/<attempt>`."""
+    """The rollout of one attempt. `key` is `<agent>/<spec>/<attempt>`, `prompt` the conversation that led to it, or
+    its only message; `model` is the agent's, where there are several by its name.
+    """
     weights = weights or Weights()
     reward = score(verdict, weights)
     return Rollout(
@@ -32,7 +37,7 @@ def make_rollout(
         agent=key.partition("/")[0],
         spec=spec.name,
         split=spec.split,
-        messages=(Message(role="user", content=prompt),),
+        messages=(Message(role="user", content=prompt),) if isinstance(prompt, str) else prompt,
         completion=completion,
         source=prompts.extract_source(completion),
         verdict=verdict,
@@ -40,5 +45,6 @@ def make_rollout(
         rewards=reward.terms.model_dump() if reward else {},
         weights=weights.model_dump(),
         seeds={"run": seed},
-        versions=_versions(),
+        versions=_versions() | ({"model": model} if model else {}),
+        usage=dict(usage or {}),
     )

@@ -1,4 +1,4 @@
-"""The command line: `cudagym doctor | specs | grade | sft | grpo | evaluate | demo`.
+"""The command line: `cudagym doctor | specs | grade | collect | sft | grpo | evaluate | demo`.
 
 Exit codes: 0 done, whatever the verdict; 2 bad arguments, with a sentence on standard error; 3 the grader or the
 machine failed, which says nothing about the kernel; 130 interrupted. With `--json`, standard output carries one
@@ -36,6 +36,7 @@ MAX_INPUT_BYTES = 16 << 20
 app = tyro.extras.SubcommandApp()
 
 Split = Literal["train", "unseen_shape", "unseen_op", "unseen_family"]
+Teacher = Literal["scripted", "claude"]
 Json = Annotated[FlagCreatePairsOff[bool], arg(help="Print one JSON value instead of text.")]
 Device = Annotated[str, arg(help="Where kernels run: sim:h100, sim:a100, ... (`cudagym doctor` lists them).")]
 
@@ -173,8 +174,9 @@ class RunOptions:
         from cudagym.agents.loop import Loop
         from cudagym.runs import RunFolder
 
-        values, seeds = settings.model_dump(mode="json"), {"run": settings.seed}
-        return Loop(RunFolder.open_or_create(self.runs, self.name or name, config=values, seeds=seeds), settings)
+        seeds = {"run": settings.seed}
+        folder = RunFolder.open_or_create(self.runs, self.name or name, config=settings.identity, seeds=seeds)
+        return Loop(folder, settings)
 
     @property
     def stem(self) -> str:
@@ -185,10 +187,83 @@ Run = Annotated[RunOptions, OmitArgPrefixes]
 
 
 @app.command
-def sft(run: Run) -> int:
-    """Teach a small policy from the scripted teacher's verified kernels, with TRL's SFTTrainer.
+def collect(
+    run: Run,
+    teacher: Teacher = "scripted",
+    dry_run: Annotated[FlagCreatePairsOff[bool], arg(help="Only print what asking Claude would cost.")] = False,
+) -> int:
+    """Have a teacher write kernels for the train specs, and grade them: what `cudagym sft` of the same run learns from.
 
-    For example `cudagym sft --name first --set sft.max_steps=200`.
+    For example `cudagym collect --teacher claude --name first --set claude.budget_usd=5`, with ANTHROPIC_API_KEY set.
+    Repeating it resumes, and pays for nothing twice.
+
+    Args:
+        teacher: `scripted` costs nothing; `claude` asks Anthropic's API as section `claude` of the configuration says.
+    """
+    if dry_run:
+        return _estimate(run, teacher)
+    loop = run.open(run.stem)
+    if teacher == "scripted":
+        found = loop.verified
+        told: dict[str, Any] = {"correct": len(found)}
+        text = f"{len(found)} correct kernels"
+    else:
+        summary = loop.ask_claude()
+        told = summary.model_dump()
+        stops = ", ".join(f"{count} {reason}" for reason, count in summary.stops.items())
+        text = (
+            f"{summary.answers} answers ({stops or 'none'}) in {summary.conversations} conversations, "
+            f"{summary.correct} correct; ${summary.usd:.2f} spent"
+        )
+        for reason, count in summary.failures.items():
+            text += f"\n{count} requests brought no answer: {reason}"
+        if summary.exhausted:
+            text += (
+                f"\nThe budget has no room for another request, and {summary.unfinished} conversations are unfinished: "
+                "raise it with --set claude.budget_usd=... to go on."
+            )
+    if run.json:
+        _print_json({"rollouts": str(loop.run.rollouts), **told})
+    else:
+        print(f"{text}\nThey are in {loop.run.rollouts}; learn from them: cudagym sft --name {loop.run.name}")
+    return DONE
+
+
+def _estimate(run: RunOptions, teacher: Teacher) -> int:
+    """Print what `collect` would cost."""
+    if teacher != "claude":
+        raise UsageError("--dry-run is for --teacher claude: the scripted teacher costs nothing.")
+    from cudagym import config, grader
+    from cudagym import specs as known
+    from cudagym.agents import estimate, ledger
+    from cudagym.agents.demonstrations import check_trainable
+    from cudagym.rewards.terms import Weights
+    from cudagym.runs import RunFolder
+
+    settings = config.load(run.config, run.set)
+    kernels = known.select(settings.collect.specs)
+    for kernel in kernels:
+        check_trainable(kernel.name, kernel.split)
+    found = estimate.estimate(
+        kernels,
+        settings.claude,
+        ledger.read(RunFolder(run.runs / (run.name or run.stem)).claude),
+        device=grader.resolve_device(settings.device),
+        weights=Weights.parse(settings.rewards),
+    )
+    if run.json:
+        _print_json(found.model_dump(mode="json"))
+    else:
+        _print(estimate.estimate_table(found))
+    return DONE
+
+
+@app.command
+def sft(run: Run) -> int:
+    """Teach a small policy from its run's teachers' verified kernels, with TRL's SFTTrainer.
+
+    For example `cudagym sft --name first --set sft.max_steps=200`. A run that has no kernels yet collects the
+    scripted teacher's.
     """
     return _trained(run, run.open(run.stem).sft())
 

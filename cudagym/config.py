@@ -4,6 +4,7 @@
     device: sim:h100
     rewards: {compile: 0.1, numeric: 0.3, throughput: 0.6}
     collect: {variants: 2}
+    claude: {model: claude-opus-5-5, budget_usd: 10, ...}      # what `cudagym collect --teacher claude` asks and pays
     policy: {vocab_size: 4096, hidden_size: 128, ...}          # transformers.LlamaConfig's names
     sft: {max_steps: 450, learning_rate: 3.0e-3, ...}          # trl.SFTConfig's names
     sft_lora: {lora: {r: 16}, best: 4, max_steps: 60, ...}     # peft.LoraConfig's and trl.SFTConfig's names
@@ -62,6 +63,76 @@ class CollectConfig(Record):
     """Variants of every (spec, algorithm) to try: block sizes, tile sizes, work per thread."""
     specs: tuple[str, ...] = ("train",)
     """Names of specs, splits or users' files, as `cudagym.specs.select` takes them; all of split train."""
+
+
+class Prices(Record):
+    """What a model's tokens cost, in US dollars per million, at standard rates."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cache_write: float = Field(ge=0)
+    """Five-minute cache writes, the only ones that are asked for."""
+    cache_read: float = Field(ge=0)
+
+
+PRICES: Mapping[str, Prices] = {
+    "claude-opus-5-5": Prices(input=4, output=20, cache_write=5, cache_read=0.2),
+    "claude-opus-5": Prices(input=5, output=25, cache_write=6.25, cache_read=0.5),
+    "claude-sonnet-5-5": Prices(input=2, output=10, cache_write=2.5, cache_read=0.2),
+    "claude-sonnet-5": Prices(input=2, output=10, cache_write=2.5, cache_read=0.2),
+}
+"""List prices by model, from Anthropic's model pages as of November 2026. `claude.prices` adds to them and wins."""
+
+
+class ClaudeConfig(Record):
+    """How Claude is asked for kernels, and what that may cost. Nothing here decides what a verdict or reward is."""
+
+    model: str = "claude-opus-5-5"
+    samples: int = Field(default=4, ge=1)
+    """Conversations per spec."""
+    attempts: int = Field(default=3, ge=1)
+    """Answers per conversation, at most: the first, and repairs after verdicts."""
+    until: float = Field(default=0.5, ge=0, le=1)
+    """A conversation ends with a correct kernel that reaches this fraction of peak; 0 ends it with any correct one."""
+    max_tokens: int = Field(default=32_000, ge=1)
+    """Of one answer, thinking included. Requests in flight count against the budget as if they used them all."""
+    thinking: dict[str, Any] | None = {"type": "adaptive"}  # noqa: RUF012
+    """The Messages API's `thinking`; none leaves it out."""
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = "high"
+    """The Messages API's `output_config.effort`; none leaves it out."""
+    batch: bool = True
+    """Ask for first answers through the Message Batches API, at `batch_price` times the price."""
+    batch_price: float = Field(default=0.5, gt=0, le=1)
+    poll_seconds: float = Field(default=30, gt=0)
+    """Between two looks at a batch."""
+    concurrency: int = Field(default=8, ge=1)
+    """Requests in flight at once, batches apart."""
+    max_retries: int = Field(default=8, ge=0)
+    """Of one request by the SDK, which waits longer each time, or as long as the server says."""
+    timeout_seconds: float = Field(default=600, gt=0)
+    """Without a sign of life from the server."""
+    tries: int = Field(default=3, ge=1)
+    """Requests for one answer, at most, when batch items fail or answers break off."""
+    base_url: str | None = None
+    """Another server than ANTHROPIC_BASE_URL, or Anthropic's. It is sent the key."""
+    budget_usd: float = Field(default=10, ge=0)
+    """For the whole run, all its interruptions and repetitions together. It is never exceeded."""
+    prices: dict[str, Prices] = Field(default_factory=dict)
+    """Of models that PRICES does not have, or has wrong."""
+    typical_tokens: int = Field(default=8_000, ge=1)
+    """Of one answer, thinking included: what a dry run assumes while there are no answers to measure."""
+
+    @property
+    def price(self) -> Prices:
+        """Raises UsageError for a model whose price nobody stated."""
+        known = {**PRICES, **self.prices}
+        if self.model not in known:
+            raise UsageError(
+                f"nobody said what {self.model} costs, so no budget could be kept: set claude.prices, for example "
+                f"--set 'claude.prices={{{self.model}: {{input: 4, output: 20, cache_write: 5, cache_read: 0.2}}}}' "
+                f"in US dollars per million tokens. Known are {', '.join(known)}."
+            )
+        return known[self.model]
 
 
 class PolicyConfig(Record):
@@ -126,11 +197,18 @@ class RunConfig(Record):
     device: str = "sim:h100"
     rewards: dict[Term, float] = {"compile": 0.1, "numeric": 0.3, "throughput": 0.6}  # noqa: RUF012
     collect: CollectConfig = CollectConfig()
+    claude: ClaudeConfig = ClaudeConfig()
     policy: PolicyConfig = PolicyConfig()
     sft: PretrainConfig = PretrainConfig()
     sft_lora: AdaptConfig = AdaptConfig(lora={})
     grpo: StageConfig = StageConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes a run this run, for its folder. How Claude was asked is kept with each request instead, so
+        that a run can go on with a larger budget."""
+        return self.model_dump(mode="json", exclude={"claude"})
 
 
 TRAINERS = {"sft": "trl.SFTConfig", "sft_lora": "trl.SFTConfig", "grpo": "trl.GRPOConfig"}
@@ -247,7 +325,8 @@ def _explain(error: ValidationError, origin: str) -> str:
     if first["type"] == "extra_forbidden":
         model: type[BaseModel] = RunConfig
         for section in sections:
-            model = typing.cast(type[BaseModel], model.model_fields[section].annotation)
+            inner = model.model_fields[section].annotation if section in model.model_fields else None
+            model = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else Prices
         return f"{where} has an unknown key `{key}`.{_near(key, list(model.model_fields))}"
     return f"{where}: `{key}` is {first['input']!r}, but {first['msg'][0].lower()}{first['msg'][1:]}."
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import find_spec
 from typing import Any
 
 from cudagym import hardware, runs, sandbox
@@ -15,8 +17,8 @@ from cudagym.grader import resolve_device
 
 
 def examine() -> dict[str, Any]:
-    """`toolkit`, `devices`, `sandbox`, `versions`, `cache` and `problems`: a list of sentences, empty when all is
-    well.
+    """`toolkit`, `devices`, `sandbox`, `versions`, `claude` (what is there to ask it with), `cache` and `problems`: a
+    list of sentences, empty when all is well.
     """
     problems: list[str] = []
     toolkit: dict[str, str] = {}
@@ -38,9 +40,16 @@ def examine() -> dict[str, Any]:
         "devices": devices(),
         "sandbox": boxes,
         "versions": runs.versions(),
+        "claude": claude(),
         "cache": str(cache_dir()),
         "problems": problems,
     }
+
+
+def claude() -> dict[str, bool]:
+    """Whether the SDK and a key in the environment are there. Whether the key is right, only the server knows."""
+    named = any(os.environ.get(name) for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"))
+    return {"sdk": find_spec("anthropic") is not None, "key": named}
 
 
 def devices() -> list[dict[str, Any]]:

@@ -62,11 +62,12 @@ class GraderError(CudagymError):
 
 
 class Unsupported(GraderError):
-    """An instruction or feature the simulated GPU lacks: `unsupported: <what> at line N`."""
+    """An instruction or feature the simulated GPU lacks: `unsupported: <what> at line N; <what to use instead>`."""
 
-    def __init__(self, what: str, line: int | None = None) -> None:
+    def __init__(self, what: str, line: int | None = None, instead: str | None = None) -> None:
         self.what, self.line = what, line
-        super().__init__(f"unsupported: {what}" + (f" at line {line}" if line else ""))
+        where = f" at line {line}" if line else ""
+        super().__init__(f"unsupported: {what}{where}" + (f"; {instead}" if instead else ""))
 
 
 class InfrastructureError(CudagymError):

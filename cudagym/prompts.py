@@ -15,6 +15,7 @@ from cudagym.record import shape_text
 from cudagym.roofline import least_time_us, math_mode
 from cudagym.specs.compare import relative_bound
 from cudagym.specs.spec import DType, KernelSpec, Parameter
+from cudagym.verdict import Verdict
 
 Style = Literal["full", "compact"]
 WEIGHTS: Mapping[str, float] = {"compile": 0.1, "numeric": 0.3, "throughput": 0.6}
@@ -101,6 +102,11 @@ def render(spec: KernelSpec, gpu: GPU, style: Style = "full", *, weights: Mappin
     return _compact(spec, gpu) if style == "compact" else _full(spec, gpu, weights)
 
 
+def has_block(completion: str) -> bool:
+    """Whether an answer has a fenced block that `extract_source` takes, so that its whole text is not the source."""
+    return any(language.lower() in _LANGUAGES for language, _ in _FENCE.findall(completion))
+
+
 def extract_source(completion: str) -> str:
     """The CUDA source in an answer: its last fenced block (```cuda, ```cpp or unnamed), else the whole text.
 
@@ -108,6 +114,11 @@ def extract_source(completion: str) -> str:
     """
     blocks = [code for language, code in _FENCE.findall(completion) if language.lower() in _LANGUAGES]
     return blocks[-1] if blocks else completion
+
+
+def feedback(verdict: Verdict) -> str:
+    """What an agent is told about its last source before it may write another."""
+    return f"Your last source was judged {verdict.status}:\n{verdict.message}\n"
 
 
 def _compact(spec: KernelSpec, gpu: GPU) -> str:

@@ -133,6 +133,8 @@ def doctor_table(found: Mapping[str, Any]) -> RenderableType:
     boxed = [f"{name.replace('_', ' ')}: {'yes' if holds else 'no'}" for name, holds in found["sandbox"].items()]
     table.add_row("sandbox", "\n".join(boxed))
     table.add_row("versions", ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
+    asking = [f"{name}: {'yes' if there else 'no'}" for name, there in found["claude"].items()]
+    table.add_row("claude", "\n".join(asking))
     table.add_row("cache", found["cache"])
     for problem in found["problems"]:
         table.add_row(Text("problem", style="red"), visible(problem))

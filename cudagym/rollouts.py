@@ -1,26 +1,23 @@
 """Rollouts: one attempt at one spec per line of JSON, in a file that survives crashes.
 
-A line is written by one `write` on a descriptor opened for appending, so concurrent writers do not interleave
-and a crash can tear only the last line. A torn last line is dropped when the log is next opened; a damaged line
-anywhere else is an error, because it means that something other than this module wrote the file.
+A crash can tear only the last line (see `cudagym.lines`), which is dropped when the log is next opened. A damaged
+line anywhere else is an error, because it means that something other than this module wrote the file.
 
 Any text an agent emits survives the round trip: JSON's escapes carry NULs and lone surrogates.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from cudagym.errors import UsageError
+from cudagym.lines import LineFile
 from cudagym.record import Record
 from cudagym.verdict import Verdict
 
@@ -61,7 +58,8 @@ class Rollout(Record):
     seeds: dict[str, int] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     usage: dict[str, float] = Field(default_factory=dict)
-    """Tokens, seconds and money the completion cost, by name: `input_tokens`, `output_tokens`, `usd`."""
+    """Tokens and money the completion cost, by name: `input_tokens`, `cache_write_tokens`, `cache_read_tokens`,
+    `output_tokens`, `usd`. Empty for an agent that costs nothing."""
     created: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -70,7 +68,7 @@ def to_line(rollout: Rollout) -> bytes:
     return json.dumps(rollout.model_dump(mode="json"), separators=(",", ":")).encode("ascii") + b"\n"
 
 
-class RolloutLog:
+class RolloutLog(LineFile):
     """An append-only file of rollouts. Use as a context manager, or call `close`.
 
     Opening drops a torn last line. Any number of processes may append; each sees the keys that were there when
@@ -78,26 +76,8 @@ class RolloutLog:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        self._drop_torn_line()
+        super().__init__(path)
         self._keys = {rollout.key for rollout in read(path)}
-
-    def _drop_torn_line(self) -> None:
-        """Cut the file behind its last newline. Under a lock: another process may be opening the log, too."""
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        try:
-            size = end = os.fstat(self._fd).st_size
-            tail = b""
-            while end > 0 and b"\n" not in tail:
-                start = max(0, end - (1 << 16))
-                tail, end = os.pread(self._fd, end - start, start), start
-            keep = end + tail.rfind(b"\n") + 1
-            if keep < size:
-                os.ftruncate(self._fd, keep)
-        finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def __contains__(self, key: str) -> bool:
         """Whether an attempt with this key is already in the log."""
@@ -108,31 +88,8 @@ class RolloutLog:
 
     def append(self, rollout: Rollout) -> None:
         """Write one rollout. Raises OSError when it cannot be written whole; the log stays readable then."""
-        line = to_line(rollout)
-        fcntl.flock(self._fd, fcntl.LOCK_SH)
-        try:
-            written = os.write(self._fd, line)
-        finally:
-            fcntl.flock(self._fd, fcntl.LOCK_UN)
-        if written != len(line):
-            self._drop_torn_line()
-            raise OSError(f"only {written} of {len(line)} bytes of a rollout fitted into {self.path}")
+        self.write(to_line(rollout))
         self._keys.add(rollout.key)
-
-    def close(self) -> None:
-        """Flush to the disk and close. Idempotent."""
-        if self._fd >= 0:
-            os.fsync(self._fd)
-            os.close(self._fd)
-            self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read(path: Path) -> Iterator[Rollout]:

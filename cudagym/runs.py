@@ -37,6 +37,7 @@ PACKAGES = (
     "datasets",
     "tokenizers",
     "wandb",
+    "anthropic",
 )
 """The distributions whose versions can change a verdict, a reward or a trained weight."""
 
@@ -90,6 +91,7 @@ class RunFolder:
         self.versions = path / "versions.json"
         self.seeds = path / "seeds.json"
         self.rollouts = path / "rollouts.jsonl"
+        self.claude = path / "claude.jsonl"
         self.metrics = path / "metrics.json"
         self.checkpoints = path / "checkpoints"
 

@@ -144,7 +144,7 @@ class KernelEnv(gymnasium.Env[str, str]):
     def _observation(self) -> str:
         text = self._prompt
         if self.last is not None:
-            text += f"\n\nYour last source was judged {self.last.status}:\n{self.last.message}\n"
+            text += f"\n\n{prompts.feedback(self.last)}"
         return text[:OBSERVATION_CHARACTERS]
 
 

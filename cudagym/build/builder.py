@@ -109,8 +109,8 @@ def _module(compiled: Compiled, arch: str, arrays: int) -> Module:
         kernels.append(
             Kernel(name=entry.name, parameters=parameters, max_threads=entry.max_threads, **usage[entry.name])
         )
-    # Constants of header files that neither kernels nor host code mention differ by how the headers were read.
-    used = [v for v in scanned.variables if compiled.ptx.count(v.name) > 1 or v.name.encode() in compiled.library]
+    # Which constants of NVIDIA's libraries are there, unused, differs by how their headers were read.
+    used = [v for v in scanned.variables if compiled.ptx.count(v.name) > 1 or not _OF_LIBRARIES.search(v.name)]
     variables = tuple(
         Variable(name=v.name, space="const" if v.space == "const" else "global", size=v.size, slot=slot)
         for slot, v in enumerate(used, start=arrays)
@@ -118,6 +118,8 @@ def _module(compiled: Compiled, arch: str, arrays: int) -> Module:
     return Module(arch=arch, ptx=compiled.ptx, cubin=compiled.cubin, kernels=tuple(kernels), variables=variables)
 
 
+_OF_LIBRARIES = re.compile(r"_INTERNAL_\w+?_candidate_cu_\w+?(?:4cuda3std|6thrust|3cub)")
+"""Mangled names with internal linkage in the namespaces cuda::std, thrust and cub."""
 _FIELDS = {
     "registers": re.compile(r"Used (\d+) registers"),
     "static_shared_bytes": re.compile(r"(\d+) bytes smem"),

@@ -37,7 +37,7 @@ GRID_WORKSPACE_SLOT = MAX_SLOTS - 1
 GRID_WORKSPACE = address_of(GRID_WORKSPACE_SLOT)
 """Where cooperative_groups keeps the barrier of a whole grid; it finds the address in two special registers."""
 
-BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "i32": 32, "float": 32, "i64": 64, "double": 64}
+BITS = {"i1": 1, "i8": 8, "i16": 16, "half": 16, "i32": 32, "float": 32, "i64": 64, "double": 64, "i128": 128}
 _MANGLED = {
     "i1": "i1",
     "i8": "i8",

@@ -23,10 +23,12 @@ KINDS: dict[int, FaultKind] = {
     9: "trap",
     10: "timed_out",
     12: "uninitialised",
+    13: "trap",
 }
 """By enum FaultKind of runtime.h. 7: over the budget of instructions, 8: of time, 10: a loop that cannot end."""
 NO_MEMORY = 11
 _RACE, _UNINITIALISED = 4, 12
+_MOST_ARRIVALS = (1 << 20) - 1
 _SHARED = 3
 _LOCAL = 2
 _NEAR = 1 << 33
@@ -150,6 +152,8 @@ class Explainer:
                 return f"trap: {what} in {who}{at}"
             case 10:
                 return f"timed out: {who} is in a loop{at} that never ends: nothing it computes changes any more"
+            case 13:
+                return f"trap: {who} {self._misuse(record)}{at}"
             case 8:
                 return f"timed out: the wall-clock limit was reached in {who}{at}"
         return f"timed out: the limit on executed instructions was reached in {who}{at}"
@@ -173,11 +177,28 @@ class Explainer:
         found = self._nearest(record.address)
         return self._element(record, *found) if found else f"address {record.address:#x}"
 
+    @staticmethod
+    def _misuse(record: FaultRecord) -> str:
+        """What a kernel did with an mbarrier that PTX leaves undefined."""
+        if not record.write:
+            return "uses an mbarrier that has not been initialised; call init on it and __syncthreads() before"
+        if record.width in range(1, _MOST_ARRIVALS + 1):
+            return (
+                f"arrives at an mbarrier more often than expected: its phase waits for {record.width} more; "
+                "initialise it with the number of threads that arrive"
+            )
+        return f"gives an mbarrier a count of arrivals that is not between 1 and {_MOST_ARRIVALS}"
+
     def _is_assertion(self, site: int) -> bool:
         return 0 <= site < len(self.flow.instructions) and "assert" in self.flow.instructions[site].modifiers
 
     def _deadlock(self, record: FaultRecord, who: str, at: str) -> str:
         waits_for_warp = "sync" in self._name(record.site)
+        if record.site < -1 and "try_wait" in self._name(self.flow.blocks[-2 - record.site].sites[0]):
+            return (
+                f"deadlock: {who} waits for a phase of an mbarrier{at} that never ends; every arrival it was "
+                "initialised for must come, and every byte it expects"
+            )
         if record.site < 0:
             return f"deadlock: {who} waits in a loop{at} for something that no running thread changes"
         if record.other_thread < 0:
@@ -209,7 +230,8 @@ class Explainer:
             )
             window = {"shared": SHARED_WINDOW, "local": LOCAL_WINDOW}.get(space, PARAM_WINDOW)
             offset = record.address if record.address < SHARED_WINDOW else record.address - window
-            return f"out of bounds: {act} at byte {offset} of {space} memory{at}, which has {size} bytes"
+            why = f"has {size} bytes" if not 0 <= offset <= size - record.width else f"allows no such {verb[:-1]}"
+            return f"out of bounds: {act} at byte {offset} of {space} memory{at}, which {why}"
         found = self._nearest(record.address)
         if found is None:
             what = "a null pointer" if record.address < 4096 else f"address {record.address:#x}, which is in no buffer"

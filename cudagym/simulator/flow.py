@@ -7,6 +7,7 @@ each other (`shfl.sync`, ...) starts a block, so that waiting lanes have a place
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
@@ -99,7 +100,11 @@ class Flow(NamedTuple):
 
 
 def flow_of(module: Module, entry: Function) -> Flow:
-    """Control flow of `entry`. Raises Unsupported for recursion and for calls that cannot be inlined."""
+    """Control flow of `entry`. Raises Unsupported for clusters, recursion and calls that cannot be inlined."""
+    cluster = re.search(r"\.reqnctapercluster\s+([\d,\s]+)", entry.text.partition("{")[0])
+    if cluster and set(re.findall(r"\d+", cluster[1])) != {"1"}:
+        line = next((s.line for s in entry.body if isinstance(s, Instruction)), None)
+        raise Unsupported("a launch in thread block clusters", line, "launch the kernel without __cluster_dims__")
     inliner = _Inliner(module)
     inliner.expand(entry, "", {}, entry.name, ())
     frame = _frame(module, entry, inliner.variables)
@@ -148,6 +153,7 @@ class _Inliner:
     def _append(self, instruction: Instruction) -> None:
         """Control and waiting instructions lose their guard to a branch around them."""
         control = instruction.opcode in ("bar", "barrier", "trap", "brx", "exit", "ret", *_WAITING)
+        control = control or _waits(instruction)
         if instruction.guard is None or not control:
             self.statements.append(instruction)
             if instruction.opcode in ("bar", "barrier") and "red" in instruction.modifiers:
@@ -334,6 +340,8 @@ def _split(
 def _waits(instruction: Instruction) -> bool:
     if instruction.opcode in _WAITING:
         return "sync" in instruction.modifiers
+    if instruction.opcode == "mbarrier":
+        return instruction.modifiers[0] == "try_wait"
     return instruction.opcode == "bar" and instruction.modifiers[:1] == ("warp",)
 
 
@@ -417,8 +425,9 @@ def registers_in(operand: Operand | None) -> Iterator[Register]:
 def results(instruction: Instruction) -> tuple[Register, ...]:
     """Registers that an instruction writes."""
     written: tuple[Register, ...] = ()
-    if instruction.opcode not in _NO_RESULT:
-        written = tuple(registers_in(instruction.operands[0])) if instruction.operands else ()
+    first = instruction.operands[0] if instruction.operands else None
+    if instruction.opcode not in _NO_RESULT and not isinstance(first, Address):
+        written = tuple(registers_in(first))
     return (*written, CARRY) if "cc" in instruction.modifiers else written
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cudagym.simulator.control import Control
 from cudagym.simulator.emit import LANES, Context, Emitter, Value, constant
 from cudagym.simulator.flow import BasicBlock, Flow
+from cudagym.simulator.isa.barriers import phase_is_over
 from cudagym.simulator.ptx import Instruction
 from cudagym.simulator.together import Plan, Together, plan_of
 
@@ -146,8 +147,19 @@ class _Apart(Control):
         self._end(block, entries)
 
     def _wait(self, block: BasicBlock) -> None:
-        """Lanes named in the member mask that still live must be here too."""
+        """Lanes named in the member mask that still live must be here too; or a phase of an mbarrier be over."""
         self.instruction, self.site = block.instructions[0], block.sites[0]
+        ready = phase_is_over(self, self.instruction) if self.instruction.opcode == "mbarrier" else self._all_here()
+        _ = self.lanes  # named before the branch, for both its sides
+        self.line(f"br {ready}, label %go{block.number}, label %wait{block.number}")
+        self.lines.append(f"wait{block.number}:")
+        self._store_pcs(constant(block.number, "i16"))
+        synced = self.assign("load i32, ptr %synced.at", "i32", 1)
+        self.line(f"store {self.op('or', synced, Value(self.mask, 'i32', 1))}, ptr %synced.at")
+        self.line("br label %schedule")
+        self.lines.append(f"go{block.number}:")
+
+    def _all_here(self) -> Value:
         members = self.use(
             self.instruction.operands[-1] if self.instruction.opcode != "bar" else self.instruction.operands[0],
             "i32",
@@ -160,13 +172,7 @@ class _Apart(Control):
         live = self.assign("load i32, ptr %live.at", "i32", 1)
         absent = self.op("xor", Value(self.mask, "i32", 1), constant(-1, "i32"))
         missing = self.op("and", self.op("and", live, absent), members)
-        none = self.compare("eq", missing, constant(0, "i32"))
-        self.line(f"br {none}, label %go{block.number}, label %wait{block.number}")
-        self.lines.append(f"wait{block.number}:")
-        synced = self.assign("load i32, ptr %synced.at", "i32", 1)
-        self.line(f"store {self.op('or', synced, Value(self.mask, 'i32', 1))}, ptr %synced.at")
-        self.line("br label %schedule")
-        self.lines.append(f"go{block.number}:")
+        return self.compare("eq", missing, constant(0, "i32"))
 
     def _end(self, block: BasicBlock, entries: Entries) -> None:
         index, end = block.number, block.end

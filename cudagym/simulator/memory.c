@@ -18,8 +18,7 @@ __attribute__((noreturn)) void fault_at(Warp *w, int kind, uint32_t site, int sp
     longjmp(w->machine->escape, 1);
 }
 
-/* Where `bytes` at `address` lie on the host, for all spaces but local. Faults when they lie nowhere. */
-static uint8_t *locate(Warp *w, int space, uint64_t address, uint32_t bytes, int write, uint32_t lane, uint32_t site) {
+uint8_t *locate(Warp *w, int space, uint64_t address, uint32_t bytes, int write, uint32_t lane, uint32_t site) {
     Machine *m = w->machine;
     uint64_t offset, size;
     uint8_t *host;
@@ -265,7 +264,8 @@ INLINE void move_local(Warp *w, uint32_t mask, const uint64_t *a, int64_t offset
 #define EVERY_WIDTH(space, type)                                                                                     \
     MOVES(space, type, 1, 1) MOVES(space, type, 1, 2) MOVES(space, type, 1, 4) MOVES(space, type, 2, 1)               \
     MOVES(space, type, 2, 2) MOVES(space, type, 2, 4) MOVES(space, type, 4, 1) MOVES(space, type, 4, 2)               \
-    MOVES(space, type, 4, 4) MOVES(space, type, 8, 1) MOVES(space, type, 8, 2)
+    MOVES(space, type, 4, 4) MOVES(space, type, 4, 8) MOVES(space, type, 8, 1) MOVES(space, type, 8, 2)              \
+    MOVES(space, type, 8, 4)
 EVERY_WIDTH(global, uint64_t)
 EVERY_WIDTH(shared, uint32_t)
 EVERY_WIDTH(local, uint64_t)
@@ -274,7 +274,7 @@ EVERY_WIDTH(local, uint64_t)
 void cg_load_uniform(Warp *w, uint32_t mask, uint64_t address, uint32_t code, uint32_t shape, uint32_t site,
                      uint8_t *out) {
     const uint32_t width = shape & 255, count = shape >> 8, space = code & 255;
-    uint8_t data[16];
+    uint8_t data[32];
     if (!mask) return;
     w->accesses++;
     const uint32_t lane = (uint32_t)__builtin_ctz(mask);
@@ -290,7 +290,7 @@ void cg_load_uniform(Warp *w, uint32_t mask, uint64_t address, uint32_t code, ui
 
 /* ---- atomics: in the order of ATOMIC_OPS and ATOMIC_TYPES in isa.py ---- */
 enum { A_ADD, A_MIN, A_MAX, A_AND, A_OR, A_XOR, A_EXCH, A_CAS, A_INC, A_DEC };
-enum { T_B32, T_B64, T_U32, T_S32, T_U64, T_S64, T_F32, T_F64, T_F16, T_F16X2, T_BF16, T_BF16X2, T_B16 };
+enum { T_B32, T_B64, T_U32, T_S32, T_U64, T_S64, T_F32, T_F64, T_F16, T_F16X2, T_BF16, T_BF16X2, T_B16, T_B128 };
 
 float cg_half_to_float(uint16_t);
 uint16_t cg_float_to_half(float);
@@ -363,6 +363,23 @@ static uint64_t combine(int op, int type, uint64_t old, uint64_t b, uint64_t c) 
     }
 }
 
+/* atom.add.f32 flushes subnormal numbers to zero in global memory, and keeps them in shared (PTX ISA, "atom"). */
+static uint64_t flush32(uint64_t bits) { return bits & 0x7f800000 ? bits : bits & 0x80000000; }
+
+static int is_shared(const Warp *w, const uint8_t *at) {
+    return (uint64_t)(at - w->block->shared) < w->machine->shared_bytes;
+}
+
+/* exch and cas of 16 bytes, whose halves are the elements 0 and 1. */
+static void exchange128(int op, uint8_t *at, const uint64_t *b, const uint64_t *c, uint64_t *out) {
+    const uint64_t *next = op == A_CAS ? c : b;
+    memcpy(out, at, 8);
+    memcpy(out + LANES, at + 8, 8);
+    if (op == A_CAS && (out[0] != b[0] || out[LANES] != b[LANES])) return;
+    memcpy(at, next, 8);
+    memcpy(at + 8, next + LANES, 8);
+}
+
 /* Lanes take turns in ascending order. `code`: operation, type << 8, space << 16, elements << 20, width << 24,
    whether it orders other accesses << 30. Operands and results are 8 bytes per lane; element k lies 256 bytes on. */
 void cg_atomic(Warp *w, uint32_t mask, const uint64_t *a, int64_t offset, uint32_t code, uint32_t site,
@@ -389,10 +406,17 @@ void cg_atomic(Warp *w, uint32_t mask, const uint64_t *a, int64_t offset, uint32
         if (mask & ~shared) watch_atomic(w, mask & ~shared, address, width * count, GLOBAL, site);
         if (code >> 30 & 1) watch_order(w);
     }
+    if (type == T_B128) {
+        EACH_SET(i, mask) exchange128(op, at[i], b + i, c + i, out + i);
+        return;
+    }
     EACH_SET(i, mask) for (uint32_t k = 0; k < count; k++) {
         uint64_t old = 0;
         memcpy(&old, at[i] + k * width, width);
-        const uint64_t next = combine(op, type, old, b[k * LANES + i], c[k * LANES + i]);
+        uint64_t next;
+        if (type == T_F32 && op == A_ADD && !is_shared(w, at[i]))
+            next = flush32(combine_float(op, type, flush32(old), flush32(b[k * LANES + i])));
+        else next = combine(op, type, old, b[k * LANES + i], c[k * LANES + i]);
         memcpy(at[i] + k * width, &next, width);
         out[k * LANES + i] = old;
     }

@@ -34,7 +34,7 @@
 enum Space { GLOBAL, GENERIC, LOCAL, SHARED, PARAM };
 enum SlotFlags { READ_ONLY = 1, RELEASED = 2, TRACKED = 4 };
 enum FaultKind { NO_FAULT, OUT_OF_BOUNDS, MISALIGNED, INPUT_MODIFIED, RACE, BARRIER_DIVERGENCE, DEADLOCK, OVER_BUDGET,
-                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY, UNINITIALISED };
+                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY, UNINITIALISED, BAD_MBARRIER };
 enum Outcome { DONE, FAULTED, STUCK };
 
 /* An access to a word of global memory: by whom, and at which time of its block. */
@@ -89,6 +89,7 @@ typedef struct Block Block;
 typedef struct Warp {
     uint16_t pc[LANES]; /* the basic block each lane runs next */
     uint32_t live, barred, synced; /* lanes that have not exited; wait at a barrier; wait for others of the warp */
+    uint32_t parked, expired; /* lanes of `synced` that wait for an mbarrier; lanes whose wait has lasted long enough */
     uint32_t prefer; /* lanes at basic blocks from here on go first; 0 means the lowest block goes first */
     int64_t fuel; /* jumps backwards left before the kernel yields */
     uint64_t steps;
@@ -165,6 +166,10 @@ INLINE uint32_t thread_of(const Warp *w, uint32_t lane) { return w->index * LANE
 
 __attribute__((noreturn)) void fault_at(Warp *w, int kind, uint32_t site, int space, uint32_t lane, uint64_t address,
                                         uint32_t width, int write);
+
+/* Where `bytes` at `address` lie on the host, for all spaces but local. Faults when they lie nowhere. */
+__attribute__((visibility("hidden"))) uint8_t *locate(Warp *w, int space, uint64_t address, uint32_t bytes, int write,
+                                                      uint32_t lane, uint32_t site);
 
 /* watch.c: addresses are per lane, in `space` (GLOBAL or SHARED); called before the access takes place. */
 void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,

@@ -317,6 +317,20 @@ static int after_yield(const Machine *m, Warp *w) {
     return w->idle >= (lowest == highest ? 1 : 8);
 }
 
+/* When nothing else in a block gets on, the lanes that wait for an mbarrier look once more, as after a time limit.
+   Returns whether there are any. */
+static int expire_waits(const Machine *m, const Block *b) {
+    uint32_t any = 0;
+    for (uint32_t i = 0; i < b->warps; i++) {
+        Warp *w = warp_of(m, b, i);
+        any |= w->parked;
+        w->expired |= w->parked;
+        w->synced &= ~w->parked;
+        w->parked = 0;
+    }
+    return any != 0;
+}
+
 static int any_live(const Machine *m, const Block *b) {
     uint32_t live = 0;
     for (uint32_t i = 0; i < b->warps; i++) live |= warp_of(m, b, i)->live;
@@ -335,17 +349,24 @@ static int run_block(Machine *m, Block *b) {
             alive++;
             if (!(w->live & ~w->barred & ~w->synced)) continue;
             ran++;
+            const int looks_again = w->expired != 0;
             if (run_warp(m, w)) {
                 yielded++;
                 spinning += (uint32_t)after_yield(m, w);
+            } else if (looks_again && w->parked) {
+                yielded++;
+                spinning++;
             }
         }
         if (!alive) return ENDED;
         const int released = release_barriers(m, b);
         m->progress |= released || spinning < ran;
         if (released || yielded < ran) round = -1;
-        if (!ran && !released && any_live(m, b)) deadlock(m, b);
-        if (ran && ran == spinning && !released) return SPINS;
+        if (ran == spinning && !released) {
+            if (expire_waits(m, b)) continue;
+            if (ran) return SPINS;
+            if (any_live(m, b)) deadlock(m, b);
+        }
         if (turns && !--turns) break;
     }
     return PREEMPTED;
@@ -354,7 +375,7 @@ static int run_block(Machine *m, Block *b) {
 __attribute__((noreturn)) static void no_progress(Machine *m, const Block *b) {
     for (uint32_t i = 0; i < b->warps; i++) {
         const Warp *w = warp_of(m, b, i);
-        const uint32_t running = w->live & ~w->barred & ~w->synced;
+        const uint32_t running = w->live & ~w->barred & (~w->synced | w->parked);
         if (!running) continue;
         const int lane = __builtin_ctz(running);
         m->fault = (Fault){.kind = w->accesses ? DEADLOCK : ENDLESS, .site = -2 - (int32_t)w->pc[lane], .lane = lane,

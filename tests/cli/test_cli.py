@@ -248,7 +248,7 @@ def test_doctor_for_people_names_what_is_missing(run: Run, monkeypatch: pytest.M
     assert "sim:h100" in out
 
 
-@pytest.mark.parametrize("command", ["doctor", "specs", "grade", "sft", "grpo", "evaluate", "demo"])
+@pytest.mark.parametrize("command", ["doctor", "specs", "grade", "collect", "sft", "grpo", "evaluate", "demo"])
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     assert command in run("--help")[1]
     code, out, _ = run(command, "--help")
@@ -258,7 +258,7 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
 
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     started = time.monotonic()
-    heavy = ("torch", "trl", "transformers", "llvmlite")
+    heavy = ("torch", "trl", "transformers", "llvmlite", "anthropic")
     code = f"import cudagym.cli, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

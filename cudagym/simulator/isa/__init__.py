@@ -7,18 +7,20 @@ results it leaves open are chosen so that nothing can trap: division by zero giv
 
 from __future__ import annotations
 
+from cudagym.errors import Unsupported
 from cudagym.simulator.emit import Emitter
-from cudagym.simulator.isa import arithmetic, bits, compare, convert, lanes, memory
+from cudagym.simulator.isa import arithmetic, barriers, bits, compare, convert, copies, lanes, memory
+from cudagym.simulator.isa.absent import instead
 from cudagym.simulator.isa.common import OPS
 from cudagym.simulator.ptx import Instruction
 
-FAMILIES = (arithmetic, bits, compare, convert, lanes, memory)
+FAMILIES = (arithmetic, barriers, bits, compare, convert, copies, lanes, memory)
 """Importing them fills OPS."""
 
 
 def lower_instruction(e: Emitter, ins: Instruction) -> None:
     """Writes out one instruction. Raises Unsupported when it is not known."""
-    handler = OPS.get(ins.opcode)
-    if handler is None:
-        raise e.unsupported()
+    handler, other = OPS.get(ins.opcode), instead(ins)
+    if handler is None or other:
+        raise Unsupported(ins.name, ins.line, other)
     handler(e, ins)

@@ -35,7 +35,7 @@ def classify(ins: Instruction) -> str | None:
         return "global_loads" if "global" in ins.modifiers else None
     if opcode in ("atom", "red"):
         return "atomics"
-    if opcode in ("bar", "barrier"):
+    if opcode in ("bar", "barrier", "mbarrier"):
         return "shuffles" if ins.modifiers[:1] == ("warp",) else "barriers"
     if opcode in _SHUFFLE_OPS:
         return "shuffles"

@@ -12,13 +12,13 @@ from cudagym.simulator.ptx import SIZES, Address, Instruction, Operand, Register
 STRONG = frozenset(("volatile", "relaxed", "acquire", "release", "mmio"))
 ORDERING = frozenset(("acquire", "release", "acq_rel"))
 ATOMIC_OPS = {"add": 0, "min": 1, "max": 2, "and": 3, "or": 4, "xor": 5, "exch": 6, "cas": 7, "inc": 8, "dec": 9}
-ATOMIC_TYPES = ("b32", "b64", "u32", "s32", "u64", "s64", "f32", "f64", "f16", "f16x2", "bf16", "bf16x2", "b16")
+ATOMIC_TYPES = ("b32", "b64", "u32", "s32", "u64", "s64", "f32", "f64", "f16", "f16x2", "bf16", "bf16x2", "b16", "b128")
 
 # ---- memory ----
 
 
 class Access(NamedTuple):
-    """A load or store, decoded."""
+    """A load or store, decoded. 128-bit values move as two elements."""
 
     space: str
     type: str
@@ -27,7 +27,7 @@ class Access(NamedTuple):
 
     @property
     def width(self) -> int:
-        return SIZES[self.type]
+        return min(SIZES[self.type], 8)
 
     @property
     def elem(self) -> str:
@@ -41,14 +41,26 @@ class Access(NamedTuple):
 def access_of(e: Emitter, ins: Instruction) -> Access:
     space = next((m.split("::")[0] for m in ins.modifiers if m.split("::")[0] in SPACES), "generic")
     count = next((int(m[1:]) for m in ins.modifiers if m in ("v2", "v4", "v8")), 1)
-    access = Access(space, last_type(e, ins), count, any(m in STRONG for m in ins.modifiers))
-    if access.width * count > 16 or access.type == "b128":
+    type_ = last_type(e, ins)
+    if SIZES[type_] * count > 32:
         raise e.unsupported()
-    return access
+    return Access(space, type_, 2 if type_ == "b128" else count, any(m in STRONG for m in ins.modifiers))
 
 
-def elements(operand: Operand | None, count: int) -> tuple[Operand | None, ...]:
-    return operand.elements if isinstance(operand, Vector) else (operand,) * count
+def elements(operand: Operand | None) -> tuple[Operand | None, ...]:
+    return operand.elements if isinstance(operand, Vector) else (operand,)
+
+
+def halves(e: Emitter, operand: Operand | None) -> list[Value]:
+    """The low and the high 64 bits of a 128-bit operand."""
+    whole = e.use(operand, "i128")
+    return [e.convert("trunc", e.op("lshr", whole, constant(s, "i128")), "i64") for s in (0, 64)]
+
+
+def joined(e: Emitter, low: Value, high: Value) -> Value:
+    """What `halves` takes apart."""
+    upper = e.op("shl", e.convert("zext", high, "i128"), constant(64, "i128"))
+    return e.op("or", upper, e.convert("zext", low, "i128"))
 
 
 def place(e: Emitter, ins: Instruction, address: Operand | None, access: Access) -> tuple[str, Value, int]:
@@ -74,7 +86,7 @@ def place(e: Emitter, ins: Instruction, address: Operand | None, access: Access)
 def load(e: Emitter, ins: Instruction) -> None:
     access = access_of(e, ins)
     space, base, offset = place(e, ins, ins.operands[1], access)
-    targets = elements(ins.operands[0], access.elements)
+    targets = elements(ins.operands[0])
     if space == "kernel":
         values = load_parameters(e, base, offset, access)
     elif space == "local" and (direct := local_words(e, base, access)):
@@ -83,6 +95,8 @@ def load(e: Emitter, ins: Instruction) -> None:
         values = load_anywhere(e, space, base, offset, access)
     if any(m in ORDERING for m in ins.modifiers):
         e.call("cg_order", "ptr %w")
+    if access.type == "b128":
+        values = [joined(e, *values)]
     signed = is_signed(access.type)
     for target, value in zip(targets, values, strict=True):
         if isinstance(target, Register) and target.type in ("f32", "f64") and access.width * 8 < 32:
@@ -190,7 +204,10 @@ def store_local(e: Emitter, offset: int, value: Value) -> None:
 def store(e: Emitter, ins: Instruction) -> None:
     access = access_of(e, ins)
     space, base, offset = place(e, ins, ins.operands[0], access)
-    values = [e.use(source, access.elem) for source in elements(ins.operands[1], access.elements)]
+    if access.type == "b128":
+        values = halves(e, ins.operands[1])
+    else:
+        values = [e.use(source, access.elem) for source in elements(ins.operands[1])]
     if any(m in ORDERING for m in ins.modifiers):
         e.call("cg_order", "ptr %w")
     if space == "kernel":
@@ -225,87 +242,85 @@ def store_lanes(e: Emitter, space: str, base: Value, offset: int, access: Access
     )  # fmt: skip
 
 
-@op("cp")
-def copy_async(e: Emitter, ins: Instruction) -> None:
-    """cp.async of 4, 8 or 16 bytes, done at once; the groups that wait for it have nothing to wait for.
-
-    With a source size, what lies behind it is filled with zeros, in units of 4 bytes.
-    """
-    if ins.modifiers[:2] in (("async", "commit_group"), ("async", "wait_group"), ("async", "wait_all")):
-        return
-    if ins.modifiers[:1] != ("async",) or "bulk" in ins.modifiers or "mbarrier" in ins.modifiers:
-        raise e.unsupported()
-    target, source, size, *rest = ins.operands
-    count = (e.use(size, "i32").const or 0) // 4
-    filled = bool(rest) and not any("cache_hint" in m for m in ins.modifiers)
-    if count not in (1, 2, 4) or len(rest) > 1:
-        raise e.unsupported()
-    read, written = Access("global", "b32", count, False), Access("shared", "b32", count, False)
-    _, base, offset = place(e, ins, source, read)
-    if filled:
-        given = e.use(rest[0], "i32")
-        values = [load_part(e, base, offset + 4 * k, given, k) for k in range(count)]
-    else:
-        values = load_lanes(e, "global", base, offset, read)
-    _, base, offset = place(e, ins, target, written)
-    store_lanes(e, "shared", base, offset, written, values)
-
-
-def load_part(e: Emitter, base: Value, offset: int, given: Value, word: int) -> Value:
-    """One word for the lanes whose source reaches that far, zero for the others."""
-    reaches = e.splat(e.compare("uge", given, constant(4 * word + 4, "i32")))
-    mask = e.op("and", Value(e.active(), "i32", 1), e.pack(reaches))
-    (value,) = load_lanes(e, "global", base, offset, Access("global", "b32", 1, False), mask.text)
-    return e.select(reaches, value, constant(0, "i32"))
-
-
 @op("atom", "red")
 def atomic(e: Emitter, ins: Instruction) -> None:
-    type_ = last_type(e, ins)
+    """Lanes take turns in ascending order. Pairs of 16-bit values of a vector go as one 32-bit pair."""
+    types = [m for m in ins.modifiers if m in SIZES]
     space = next((m.split("::")[0] for m in ins.modifiers if m.split("::")[0] in SPACES), "generic")
     operation = next((m for m in ins.modifiers if m in ATOMIC_OPS), None)
     count = next((int(m[1:]) for m in ins.modifiers if m in ("v2", "v4", "v8")), 1)
-    if operation is None or type_ not in ATOMIC_TYPES or count * SIZES[type_] > 16 or space in ("local", "param"):
+    if operation is None or len(types) != 1 or space in ("local", "param"):
+        raise e.unsupported()
+    paired = count > 1 and types[0] in ("f16", "bf16")
+    type_ = types[0] + "x2" if paired else types[0]
+    count = count // 2 if paired else 2 if type_ == "b128" else count
+    if type_ not in ATOMIC_TYPES or count * SIZES[type_] > 32:
         raise e.unsupported()
     operands = list(ins.operands)
     result = operands.pop(0) if ins.opcode == "atom" else None
-    _, base, offset = place(e, ins, operands[0], Access(space, type_, 1, True))
-    bits = f"i{8 * SIZES[type_]}"
-    pointers = []
-    for slot, operand in enumerate(operands[1:3], start=1):
-        for k, source in enumerate(elements(operand, count)):
-            value = e.convert("zext", e.use(source, bits), "i64")
-            at = e.assign(f"getelementptr i8, ptr %data, i64 {1024 * (slot - 1) + 256 * k}", "i64", 1)
-            e.line(f"store {e.splat(value)}, ptr {at.text}, align 64")
-    pointers = ["ptr %data", "ptr %data" if len(operands) < 3 else "ptr %data1"]
-    address = e.splat(e.convert("zext", base, "i64"))
-    e.line(f"store {address}, ptr %s0, align 64")
+    address, *sources = operands
+    if any("cache_hint" in m for m in ins.modifiers):
+        sources.pop()
+    access = Access(space, type_, count, True)
+    _, base, offset = place(e, ins, address, access)
+    for slot, source in enumerate(sources):
+        for k, value in enumerate(_atomic_values(e, source, types[0], paired)):
+            at = e.assign(f"getelementptr i8, ptr %data, i64 {1024 * slot + 256 * k}", "i64", 1)
+            e.line(f"store {e.splat(e.convert('zext', value, 'i64'))}, ptr {at.text}, align 64")
+    address_vector = e.splat(e.convert("zext", base, "i64"))
+    e.line(f"store {address_vector}, ptr %s0, align 64")
     ordering = any(m in ORDERING for m in ins.modifiers) or operation in ("cas", "exch")
     code = (
         ATOMIC_OPS[operation] | ATOMIC_TYPES.index(type_) << 8 | SPACES[space] << 16 | count << 20
-        | SIZES[type_] << 24 | ordering << 30
+        | access.width << 24 | ordering << 30
     )  # fmt: skip
     e.call(
         "cg_atomic", "ptr %w", f"i32 {e.active()}", "ptr %s0", f"i64 {offset}", f"i32 {code}", f"i32 {e.site}",
-        *pointers, "ptr %data2",
+        "ptr %data", "ptr %data1" if len(sources) > 1 else "ptr %data", "ptr %data2",
     )  # fmt: skip
-    for k, target in enumerate(elements(result, count)):
-        if target is not None:
-            at = e.assign(f"getelementptr i8, ptr %data2, i64 {256 * k}", "i64", 1)
-            old = e.assign(f"load <32 x i64>, ptr {at.text}, align 64", "i64", LANES)
-            e.write(target, e.convert("trunc", old, bits))
+    if result is None:
+        return
+    old = []
+    for k in range(count):
+        at = e.assign(f"getelementptr i8, ptr %data2, i64 {256 * k}", "i64", 1)
+        wide = e.assign(f"load <32 x i64>, ptr {at.text}, align 64", "i64", LANES)
+        old.append(e.convert("trunc", wide, access.elem))
+    if type_ == "b128":
+        old = [joined(e, *old)]
+    if paired:
+        old = [e.convert("trunc", e.op("lshr", o, constant(s, "i32")), "i16") for o in old for s in (0, 16)]
+    for target, value in zip(elements(result), old, strict=True):
+        e.write(target, value)
+
+
+def _atomic_values(e: Emitter, source: Operand | None, type_: str, paired: bool) -> list[Value]:
+    """What an operand holds, as elements of up to 64 bits."""
+    if type_ == "b128":
+        return halves(e, source)
+    values = [e.use(part, f"i{8 * SIZES[type_]}") for part in elements(source)]
+    if not paired:
+        return values
+    wide = [e.convert("zext", value, "i32") for value in values]
+    return [
+        e.op("or", low, e.op("shl", high, constant(16, "i32"))) for low, high in zip(wide[::2], wide[1::2], strict=True)
+    ]
 
 
 @op("fence", "membar")
 def fence(e: Emitter, ins: Instruction) -> None:
-    if any(m.startswith("proxy") for m in ins.modifiers):
-        raise e.unsupported()
+    """Copies are done at once and every proxy sees the same memory: a fence between proxies is one more fence."""
     e.call("cg_order", "ptr %w")
 
 
-@op("prefetch", "prefetchu", "discard", "applypriority", "pmevent", "griddepcontrol")
+@op("prefetch", "prefetchu", "discard", "applypriority", "pmevent", "griddepcontrol", "stackrestore")
 def no_effect(e: Emitter, ins: Instruction) -> None:
     """Hints. A launch here starts when all before it have ended, so there is nothing to wait for."""
+
+
+@op("createpolicy")
+def create_policy(e: Emitter, ins: Instruction) -> None:
+    """Caches are not simulated: every policy is the same."""
+    e.write(ins.operands[0], constant(0, "i64"))
 
 
 @op("nanosleep")
