@@ -36,11 +36,12 @@ class Plan(NamedTuple):
 
 
 def plan_of(flow: Flow) -> Plan:
-    """Loops; all of a short kernel."""
+    """Loops; all of a short kernel. But for waits for an mbarrier, which set lanes aside."""
     last = len(flow.blocks)
     loops = [(target, b.number + 1) for b in flow.blocks for target in b.end.targets if target <= b.number]
     ranges = [(0, last)] if len(flow.instructions) <= _SHORT else loops
     blocks = frozenset(n for first, end in ranges for n in range(first, end))
+    blocks -= {b.number for b in flow.blocks if b.waits and b.instructions[0].opcode == "mbarrier"}
     doors, merges = {0}, {target for block in flow.blocks for target in block.end.targets}
     for block in flow.blocks:
         if block.end.kind == "barrier" or any(target <= block.number for target in block.end.targets):
