@@ -190,7 +190,7 @@ DIRECTED1(cvt_f64_u64, double, uint64_t, a[i])
    to 16 bits, gives what rounding x directly would. */
 static float round_to_odd(double x) {
     float f = (float)x;
-    if (f != f || (double)f == x || __builtin_isinf(f)) return f;
+    if (f != f || (double)f == x) return f;
     uint32_t bits;
     memcpy(&bits, &f, 4);
     if (__builtin_fabs((double)f) > __builtin_fabs(x)) bits--;
@@ -264,6 +264,25 @@ void cg_cvt_f16_f64(uint16_t *out, const double *a, uint32_t n, uint32_t mode) {
 void cg_cvt_bf16_f64(uint16_t *out, const double *a, uint32_t n, uint32_t mode) {
     EACH(i) out[i] = to_bfloat(round_to_odd(a[i]), mode);
 }
+
+/* Eight bits, rounded to nearest even; what is too large becomes the largest number, NaN 0x7f. `digits` counts the
+   hidden bit, `least` is the exponent of the smallest normal number, `largest` the bits of the largest. */
+INLINE uint8_t to_eight(float f, int digits, int least, uint32_t largest) {
+    uint32_t bits;
+    memcpy(&bits, &f, 4);
+    const uint32_t sign = bits >> 24 & 0x80, rest = bits & 0x7fffffff;
+    if (rest > 0x7f800000) return 0x7f;
+    if (rest >= 0x48000000) return (uint8_t)(sign | largest); /* 2^17 and more */
+    const int own = (int)(rest >> 23) - 127, exponent = own < least ? least : own;
+    const uint32_t scale_bits = (uint32_t)(127 + digits - 1 - exponent) << 23;
+    float scale;
+    memcpy(&scale, &scale_bits, 4);
+    const uint32_t code = ((uint32_t)(exponent - least) << (digits - 1)) + (uint32_t)__builtin_rintf(fabsf(f) * scale);
+    return (uint8_t)(sign | (code < largest ? code : largest));
+}
+
+void cg_cvt_e4m3_f32(uint8_t *out, const float *a, uint32_t n) { EACH(i) out[i] = to_eight(a[i], 4, -6, 0x7e); }
+void cg_cvt_e5m2_f32(uint8_t *out, const float *a, uint32_t n) { EACH(i) out[i] = to_eight(a[i], 3, -14, 0x7b); }
 
 /* ---- transcendental functions ---- */
 
@@ -353,7 +372,7 @@ static void repair_large(float *out, const float *a, uint32_t n, double (*exact)
     EACH(i) if (!(fabsf(a[i]) < 1e6f)) out[i] = (float)exact(a[i]);
 }
 void cg_sin_f32(float *out, const float *a, uint32_t n) {
-    EACH(i) out[i] = (float)sin_of(a[i], 0);
+    EACH(i) out[i] = a[i] == 0 ? a[i] : (float)sin_of(a[i], 0);
     repair_large(out, a, n, sin);
 }
 void cg_cos_f32(float *out, const float *a, uint32_t n) {
@@ -363,7 +382,7 @@ void cg_cos_f32(float *out, const float *a, uint32_t n) {
 void cg_tanh_f32(float *out, const float *a, uint32_t n) {
     EACH(i) {
         const double x = a[i], e = exp2_of(x * 0x1.71547652b82fep1);
-        out[i] = (float)(fabs(x) < 1e-3 ? x - x * x * x / 3 : 1 - 2 / (e + 1));
+        out[i] = (float)(fabs(x) < 1e-3 ? x * (1 - x * x / 3) : 1 - 2 / (e + 1));
     }
 }
 

@@ -7,6 +7,7 @@ from cudagym.simulator.flow import CARRY
 from cudagym.simulator.isa.common import (
     FLOATS,
     elem_of,
+    flush,
     is_signed,
     last_type,
     op,
@@ -136,22 +137,25 @@ def fused(e: Emitter, ins: Instruction) -> None:
         value = e.helper(f"cg_fma_{type_}", a.elem, [a, b, c], (mode,))
     elif type_ in ("f32", "f64"):
         value = e.intrinsic("fma", a, b, c)
+    elif type_.startswith("bf16"):
+        value = narrow_to_odd(e, fused_odd(e, *(e.convert("fpext", x, "double") for x in (a, b, c))))
     else:
         value = fused_odd(e, a, b, c)
     write_float(e, d, value, type_, ins.modifiers)
 
 
 def fused_odd(e: Emitter, a: Value, b: Value, c: Value) -> Value:
-    """a * b + c of 16-bit numbers as the float that rounds to 16 bits as the exact result would.
+    """a * b + c of 16-bit numbers as the float or double that rounds to 16 bits as the exact result would.
 
-    The product is exact in single precision. The sum is rounded to odd: the part that Knuth's two-sum finds lost
+    The product must be exact in the type of the operands: for bfloat16, whose exponents reach as far as those of
+    floats, that is double precision. The sum is rounded to odd: the part that Knuth's two-sum finds lost
     decides whether the last bit moves toward zero, and is then set.
     """
-    n = a.n
-    f, i, p = (t if n == 1 else f"<{n} x {t}>" for t in ("float", "i32", "i1"))
-    one = "1" if n == 1 else "splat (i32 1)"
+    n, width = a.n, f"i{BITS[a.elem]}"
+    f, i, p = (t if n == 1 else f"<{n} x {t}>" for t in (a.elem, width, "i1"))
+    one = "1" if n == 1 else f"splat ({width} 1)"
     zero = "0.0" if n == 1 else "zeroinitializer"
-    body = f"""define internal {f} @fused{n}({f} %a, {f} %b, {f} %c) #0 {{
+    body = f"""define internal {f} @fused{n}_{width}({f} %a, {f} %b, {f} %c) #0 {{
   %p = fmul {f} %a, %b
   %s = fadd {f} %p, %c
   %q = fsub {f} %s, %p
@@ -171,7 +175,17 @@ def fused_odd(e: Emitter, a: Value, b: Value, c: Value) -> Value:
   %result = bitcast {i} %chosen to {f}
   ret {f} %result
 }}"""
-    return e.function(f"fused{n}", "float", [a, b, c], body)
+    return e.function(f"fused{n}_{width}", a.elem, [a, b, c], body)
+
+
+def narrow_to_odd(e: Emitter, value: Value) -> Value:
+    """A double as a float whose last bit is set where bits were lost: rounding that once more rounds once in all."""
+    near = e.convert("fptrunc", value, "float")
+    back = e.convert("fpext", near, "double")
+    away = e.compare("ogt", e.intrinsic("fabs", back), e.intrinsic("fabs", value))
+    toward = e.op("sub", e.integer(near), e.convert("zext", away, "i32"))
+    odd = e.op("or", toward, constant(1, "i32"))
+    return e.bits(e.select(e.compare("one", back, value), odd, e.integer(near)), "float", near.n)
 
 
 @op("div", "rem")
@@ -211,19 +225,24 @@ def extremum(e: Emitter, ins: Instruction) -> None:
     type_ = last_type(e, ins)
     d, *inputs = ins.operands
     if type_ in FLOATS:
-        if "xorsign" in ins.modifiers:
-            raise e.unsupported()
         values = [use_float(e, operand, type_, "ftz" in ins.modifiers) for operand in inputs]
+        sign = signs_multiplied(e, values) if "xorsign" in ins.modifiers else None
+        if "abs" in ins.modifiers:
+            values = [e.intrinsic("fabs", value) for value in values]
         name = f"{ins.opcode}imum{'' if 'NaN' in ins.modifiers else 'num'}"
         value = values[0]
         for other in values[1:]:
             value = e.intrinsic(name, value, other)
+        if sign is not None:
+            value = e.intrinsic("copysign", value, sign)
         write_float(e, d, value, type_, ins.modifiers)
         return
     if type_.endswith("x2"):
         pairs = [e.splat(e.use(operand, "i32")) for operand in inputs]
         halves = [e.bits(pair, "i16") for pair in pairs]
         value = e.intrinsic(f"{type_[0]}{ins.opcode}", *halves)
+        if "relu" in ins.modifiers:
+            value = e.intrinsic("smax", value, constant(0, "i16"))
         e.write(d, e.bits(value, "i32"))
         return
     elem = elem_of(type_)
@@ -233,6 +252,14 @@ def extremum(e: Emitter, ins: Instruction) -> None:
     if "relu" in ins.modifiers:
         value = e.intrinsic("smax", value, constant(0, elem))
     e.write(d, value)
+
+
+def signs_multiplied(e: Emitter, values: list[Value]) -> Value:
+    """A float with the sign that the product of all would have (.xorsign)."""
+    bits = e.integer(values[0])
+    for other in values[1:]:
+        bits = e.op("xor", bits, e.integer(other))
+    return e.bits(bits, values[0].elem, bits.n)
 
 
 @op("sad")
@@ -292,6 +319,9 @@ def roots(e: Emitter, ins: Instruction) -> None:
     value = use_float(e, ins.operands[1], type_, "ftz" in ins.modifiers)
     one = constant(0x3F800000, "float") if value.elem == "float" else constant(0x3FF0000000000000, "double")
     mode = rounding(ins)
+    if type_ == "f64" and "ftz" in ins.modifiers:
+        gross_approximation(e, ins, value)
+        return
     if mode:
         result = e.helper(f"cg_{ins.opcode}_{type_}", value.elem, [value], (mode,))
     else:
@@ -299,6 +329,19 @@ def roots(e: Emitter, ins: Instruction) -> None:
         if ins.opcode != "sqrt":
             result = e.op("fdiv", one, result)
     write_float(e, ins.operands[0], result, type_, ins.modifiers)
+
+
+def gross_approximation(e: Emitter, ins: Instruction, value: Value) -> None:
+    """rcp and rsqrt.approx.ftz.f64: of the upper 32 bits alone, into the upper 32 bits alone."""
+    upper = constant(0xFFFFFFFF << 32, "i64")
+    value = flush(e, e.bits(e.op("and", e.integer(value), upper), "double", value.n))
+    root = value if ins.opcode == "rcp" else e.intrinsic("sqrt", value)
+    if ins.opcode == "rsqrt":  # the root of -0 is -0
+        root = e.select(e.compare("oeq", value, constant(0, "double")), value, root)
+    result = e.op("fdiv", constant(0x3FF << 52, "double"), root)
+    bits = e.op("and", e.integer(flush(e, result)), upper)
+    nan = e.compare("uno", result, result)
+    e.write(ins.operands[0], e.select(nan, constant(0x7FFFFFFF << 32, "i64"), bits))
 
 
 @op("ex2", "lg2", "sin", "cos", "tanh")

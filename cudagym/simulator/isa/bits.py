@@ -106,15 +106,34 @@ def bit_mask(e: Emitter, ins: Instruction) -> None:
     e.write(ins.operands[0], e.convert("trunc", e.op("shl", ones, start), "i32"))
 
 
+@op("szext")
+def extend(e: Emitter, ins: Instruction) -> None:
+    """The low `b` bits of a word, sign- or zero-extended; b modulo 32 (.wrap) or up to 32 (.clamp)."""
+    value, width = (e.convert("zext", e.use(operand, "i32"), "i64") for operand in ins.operands[1:3])
+    if "wrap" in ins.modifiers:
+        width = e.op("and", width, constant(31, "i64"))
+    else:
+        width = e.intrinsic("umin", width, constant(32, "i64"))
+    unused = e.intrinsic("umin", e.op("sub", constant(64, "i64"), width), constant(63, "i64"))
+    shift_back = "ashr" if is_signed(last_type(e, ins)) else "lshr"
+    field = e.op(shift_back, e.op("shl", value, unused), unused)
+    none = e.compare("eq", width, constant(0, "i64"))
+    e.write(ins.operands[0], e.convert("trunc", e.select(none, constant(0, "i64"), field), "i32"))
+
+
 @op("lop3")
 def lookup_logic(e: Emitter, ins: Instruction) -> None:
-    if "BOOL" in ins.modifiers or isinstance(ins.operands[0], Pair):
-        raise e.unsupported()
-    d, a, b, c, table = ins.operands
+    """Any function of three words, bit by bit; with .and or .or also whether it gives anything, with a predicate."""
+    d, a, b, c, table, *given = ins.operands
     known = e.use(table, "i32").const
     if known is None:
         raise e.unsupported()
-    e.write(d, e.helper("cg_lop3", "i32", [e.use(x, "i32") for x in (a, b, c)], (known,)))
+    value = e.helper("cg_lop3", "i32", [e.use(x, "i32") for x in (a, b, c)], (known,))
+    if isinstance(d, Pair):
+        word = "or" if "or" in ins.modifiers else "and"
+        e.write(d.second, e.op(word, e.compare("ne", value, constant(0, "i32")), e.use(given[0], "i1")))
+        d = d.first
+    e.write(d, value)
 
 
 @op("prmt")

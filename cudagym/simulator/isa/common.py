@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cudagym.simulator.emit import Emitter, Value, constant
+from cudagym.simulator.emit import BITS, Emitter, Value, constant
 from cudagym.simulator.ptx import SIZES, Immediate, Instruction, Operand
 
 Handler = Callable[[Emitter, Instruction], None]
@@ -57,11 +57,11 @@ def rounding(ins: Instruction) -> int:
 
 def flush(e: Emitter, value: Value) -> Value:
     """Subnormal numbers become zero of the same sign (.ftz)."""
-    bits = e.bits(value, "i32", value.n)
-    exponent = e.op("and", bits, constant(0x7F800000, "i32"))
-    small = e.compare("eq", exponent, constant(0, "i32"))
-    sign = e.op("and", bits, constant(0x80000000, "i32"))
-    return e.bits(e.select(small, sign, bits), "float", value.n)
+    bits = e.integer(value)
+    exponent = e.op("and", bits, constant(0x7FF << 52 if bits.elem == "i64" else 0xFF << 23, bits.elem))
+    small = e.compare("eq", exponent, constant(0, bits.elem))
+    sign = e.op("and", bits, constant(1 << (BITS[bits.elem] - 1), bits.elem))
+    return e.bits(e.select(small, sign, bits), value.elem, value.n)
 
 
 def widen(e: Emitter, value: Value, type_: str) -> Value:
@@ -104,16 +104,25 @@ def use_float(e: Emitter, operand: Operand | None, type_: str, ftz: bool = False
 def write_float(e: Emitter, operand: Operand | None, value: Value, type_: str, modifiers: tuple[str, ...]) -> None:
     """Applies .relu, .sat and .ftz, rounds to 16 bits where the type says so, and writes."""
     if "relu" in modifiers:
-        value = (
-            e.intrinsic("maximumnum", value, constant(0, value.elem))
-            if "NaN" not in modifiers
-            else e.select(e.compare("olt", value, constant(0, value.elem)), constant(0, value.elem), value)
-        )
+        value = relu(e, value)
     if "sat" in modifiers:
         value = saturate(e, value)
     if "ftz" in modifiers and type_ == "f32":
         value = flush(e, value)
     e.write(operand, value if type_ in ("f32", "f64") else narrow(e, value, type_))
+
+
+def relu(e: Emitter, value: Value) -> Value:
+    """Negative numbers become zero; NaN stays."""
+    zero = constant(0, value.elem)
+    return e.select(e.compare("ule", value, zero), e.select(e.compare("uno", value, value), value, zero), value)
+
+
+def clamp(e: Emitter, value: Value, largest: int) -> Value:
+    """Floats beyond the one with the bits `largest` become that one, by their sign (.satfinite); NaN stays."""
+    top, bottom = constant(largest, "float"), constant(largest | 1 << 31, "float")
+    value = e.select(e.compare("ogt", value, top), top, value)
+    return e.select(e.compare("olt", value, bottom), bottom, value)
 
 
 def saturate(e: Emitter, value: Value) -> Value:

@@ -112,6 +112,6 @@ def select_by_predicate(e: Emitter, ins: Instruction) -> None:
 def select_by_sign(e: Emitter, ins: Instruction) -> None:
     type_, by = ins.modifiers[-2:]
     d, a, b, c = ins.operands
-    value = e.use(c, elem_of(by))
+    value = use_float(e, c, by, "ftz" in ins.modifiers) if by == "f32" else e.use(c, elem_of(by))
     test = e.compare("oge" if by == "f32" else "sge", value, constant(0, value.elem))
     e.write(d, e.select(test, e.use(a, elem_of(type_)), e.use(b, elem_of(type_))))

@@ -7,14 +7,17 @@ from cudagym.simulator.isa.common import (
     FLOATS,
     INTEGERS,
     ROUND_TO_INTEGER,
+    clamp,
     elem_of,
     is_signed,
     last_type,
     narrow,
     op,
+    relu,
     rounding,
     saturate,
     use_float,
+    widen,
     write_float,
 )
 from cudagym.simulator.ptx import SIZES, Instruction, Symbol, Vector
@@ -86,6 +89,10 @@ def convert(e: Emitter, ins: Instruction) -> None:
     d, *inputs = ins.operands
     if to in ("f16x2", "bf16x2") and from_ == "f32" and len(inputs) == 2:
         convert_pair(e, ins, to)
+    elif to in EIGHTS or from_ in EIGHTS:
+        convert_eights(e, ins, to, from_)
+    elif to == "tf32" and from_ == "f32":
+        e.write(d, to_tf32(e, ins, e.use(inputs[0], "float")))
     elif to in FLOATS and from_ in FLOATS:
         float_to_float(e, ins, to, from_)
     elif to in FLOATS and from_ in INTEGERS:
@@ -108,7 +115,7 @@ def convert_pair(e: Emitter, ins: Instruction, to: str) -> None:
     for operand in ins.operands[1:3]:
         value = e.use(operand, "float")
         if "relu" in ins.modifiers:
-            value = e.intrinsic("maximumnum", value, constant(0, "float"))
+            value = relu(e, value)
         parts.append(e.convert("zext", to_sixteen(e, ins, value, half), "i32"))
     e.write(ins.operands[0], e.op("or", e.op("shl", parts[0], constant(16, "i32")), parts[1]))
 
@@ -117,9 +124,80 @@ def to_sixteen(e: Emitter, ins: Instruction, value: Value, type_: str) -> Value:
     """A float or double as 16 bits, in the instruction's rounding mode."""
     mode = rounding(ins)
     source = "f64" if value.elem == "double" else "f32"
+    if "satfinite" in ins.modifiers and source == "f32":
+        value = clamp(e, value, LARGEST[type_])
     if mode or source == "f64":
         return e.helper(f"cg_cvt_{type_}_{source}", "i16", [value], (mode,))
     return narrow(e, value, type_)
+
+
+EIGHTS = {"e4m3x2": "e4m3", "e5m2x2": "e5m2"}
+LARGEST = {"f16": 0x477FE000, "bf16": 0x7F7F0000, "tf32": 0x7F7FE000}
+"""The largest finite number of a type, as a float."""
+
+
+def convert_eights(e: Emitter, ins: Instruction, to: str, from_: str) -> None:
+    """Pairs of 8-bit floats: from two floats, from and to two halves. What is too large becomes the largest number."""
+    d, *inputs = ins.operands
+    if from_ in EIGHTS and to == "f16x2":
+        pair = e.use(inputs[0], "i16")
+        value = eight_to_float(e, e.bits(e.splat(pair) if pair.n == 1 else pair, "i8"), from_)
+        e.write(d, narrow(e, relu(e, value) if "relu" in ins.modifiers else value, to))
+        return
+    if to not in EIGHTS or from_ not in ("f32", "f16x2", "bf16x2") or "satfinite" not in ins.modifiers:
+        raise e.unsupported()
+    eights = []
+    for operand in inputs:
+        value = use_float(e, operand, from_)
+        value = relu(e, value) if "relu" in ins.modifiers else value
+        eights.append(e.helper(f"cg_cvt_{EIGHTS[to]}_f32", "i8", [value]))
+    if len(eights) == 1:
+        e.write(d, e.bits(eights[0], "i16"))
+        return
+    high, low = (e.convert("zext", value, "i16") for value in eights)
+    e.write(d, e.op("or", e.op("shl", high, constant(8, "i16")), low))
+
+
+def eight_to_float(e: Emitter, value: Value, type_: str) -> Value:
+    """e5m2 is the upper byte of a half. e4m3 has the exponents of a half's less 8; its only NaN is all ones."""
+    wide = e.convert("zext", value, "i16")
+    if type_ == "e5m2x2":
+        return widen(e, e.op("shl", wide, constant(8, "i16")), "f16")
+    sign = e.op("shl", e.op("and", wide, constant(0x80, "i16")), constant(8, "i16"))
+    magnitude = e.op("and", wide, constant(0x7F, "i16"))
+    scaled = widen(e, e.op("or", sign, e.op("shl", magnitude, constant(7, "i16"))), "f16")
+    nan = e.compare("eq", magnitude, constant(0x7F, "i16"))
+    return e.select(nan, constant(0x7FFFFFFF, "float"), e.op("fmul", scaled, constant(0x43800000, "float")))
+
+
+def to_tf32(e: Emitter, ins: Instruction, value: Value) -> Value:
+    """A float with 10 bits of fraction: to the nearest (ties to even, .rna: away from zero) or toward zero."""
+    if "relu" in ins.modifiers:
+        value = relu(e, value)
+    if "satfinite" in ins.modifiers:
+        value = clamp(e, value, LARGEST["tf32"])
+    bits = e.integer(value)
+    more = constant(0, "i32")
+    if "rna" in ins.modifiers:
+        more = constant(0x1000, "i32")
+    elif rounding(ins) == 0:
+        more = e.op("and", e.op("lshr", bits, constant(13, "i32")), constant(1, "i32"))
+        more = e.op("add", more, constant(0xFFF, "i32"))
+    rounded = e.op("and", e.op("add", bits, more), constant(0xFFFFE000, "i32"))
+    return e.select(e.compare("uno", value, value), constant(0x7FFFFFFF, "i32"), rounded)
+
+
+def odd_beyond_doubles(e: Emitter, value: Value, signed: bool) -> Value:
+    """A 64-bit integer that a double holds; where bits are lost the last one kept is set, to round once in all."""
+    lost = e.compare("ne", e.op("and", value, constant(0x7FF, "i64")), constant(0, "i64"))
+    sticky = e.op("shl", e.convert("zext", lost, "i64"), constant(11, "i64"))
+    odd = e.op("or", e.op("and", value, constant(~0x7FF, "i64")), sticky)
+    limit = 1 << 53
+    if signed:
+        large = e.compare("ugt", e.op("add", value, constant(limit, "i64")), constant(2 * limit, "i64"))
+    else:
+        large = e.compare("ugt", value, constant(limit, "i64"))
+    return e.select(large, odd, value)
 
 
 def float_to_float(e: Emitter, ins: Instruction, to: str, from_: str) -> None:
@@ -139,7 +217,7 @@ def float_to_float(e: Emitter, ins: Instruction, to: str, from_: str) -> None:
     if "sat" in ins.modifiers:
         value = saturate(e, value)
     if "relu" in ins.modifiers:
-        value = e.intrinsic("maximumnum", value, constant(0, value.elem))
+        value = relu(e, value)
     e.write(d, to_sixteen(e, ins, value, to))
 
 
@@ -157,6 +235,8 @@ def integer_to_float(e: Emitter, ins: Instruction, to: str, from_: str) -> None:
             value = e.convert("sitofp" if signed else "uitofp", value, elem_of(to))
         write_float(e, d, value, to, ins.modifiers)
         return
+    if value.elem == "i64":
+        value = odd_beyond_doubles(e, value, signed)
     value = e.convert("sitofp" if signed else "uitofp", value, "double")
     e.write(d, e.helper(f"cg_cvt_{to}_f64", "i16", [value], (mode,)))
 
