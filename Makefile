@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
 
-.PHONY: help setup demo test soak check bench bench-build bench-simulator clean
+.PHONY: help setup demo test soak check bench bench-build bench-simulator ptx-coverage clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
@@ -15,6 +15,7 @@ help:
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
+	@echo "make ptx-coverage which instructions of compiled kernels are tested, and how each fares"
 	@echo "make clean        remove .venv and what tools left behind (runs/ and the cache folder stay)"
 
 # The pin in constraints.txt lets pip take a CPU wheel of torch where one lies at hand.
@@ -48,6 +49,9 @@ bench-simulator: $(STAMP)
 
 bench-build: $(STAMP)
 	$(BIN)/python benchmarks/builds.py
+
+ptx-coverage: $(STAMP)
+	$(BIN)/python tests/simulator/opcodes/coverage.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
