@@ -71,6 +71,13 @@ class Counters(Record):
     fp32: int = 0
     fp64: int = 0
     fp16: int = 0
+    tensor_fp64: int = 0
+    """Multiplications and additions of matrix instructions on this type, summed; not instructions."""
+    tensor_tf32: int = 0
+    tensor_fp16: int = 0
+    tensor_bf16: int = 0
+    tensor_int8: int = 0
+    """All types of 8 bits and fewer, fp8 included."""
     integer: int = 0
     special: int = 0
     """Transcendentals, reciprocals and roots."""

@@ -52,10 +52,10 @@ Rules
   scratch memory with cudaMalloc, and use cudaMemset and device-to-device copies.
 - Guard zones surround every buffer. An access out of bounds, a misaligned access, a data race in shared memory, and
   a read of uninitialised shared or scratch memory that changes the result make the kernel wrong.
-- The card is simulated and does not run tensor-core instructions (mma, wmma, wgmma), TMA or thread block clusters:
-  a kernel that uses them fails.
+- The card is simulated. It runs wmma, mma.sync and ldmatrix on its tensor cores, but no wgmma, sparse mma, TMA or
+  thread block clusters: a kernel that uses those fails.
 - Everything is in one file, compiled by nvcc as C++17 without relocatable device code. Allowed are the headers of
-  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, cooperative_groups.h) and
+  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, mma.h, cooperative_groups.h) and
   of the C++ standard library. There are no other libraries: no cuBLAS, cuDNN or PyTorch.
 
 Target

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from cudagym.build.program import Allocate, Copy, Fill, Kernel, Launch, Program, Upload
 from cudagym.device import Buffer, Counters, KernelTime, LaunchRun, Limiter, Run, Time
-from cudagym.hardware import GPU
+from cudagym.hardware import GPU, MathMode
 
 WARP = 32
 SECTOR_BYTES = 32
@@ -32,6 +32,10 @@ DRAM_EFFICIENCY = 0.92
 """The share of the datasheet's bandwidth that a long copy reaches [J, L]."""
 L2_EFFICIENCY = 0.7
 """The share of the L2's port width that loads reach [J, L]."""
+TENSOR_MODES: tuple[MathMode, ...] = ("fp64", "tf32", "fp16", "bf16", "int8")
+"""The pipes of the tensor cores, each with a counter of its own. A card without one takes plain fp32's time."""
+MMA_SHARE = {"sm_90a": 0.63}
+"""The share of a tensor core's peak that mma and wmma reach where only wgmma reaches all of it [L]."""
 STEP_CYCLES = 2.75
 """Between two instructions of one warp: 4.5 cycles when the second needs the first's result [J, L], 1 otherwise;
 taken half and half."""
@@ -209,7 +213,19 @@ class _LaunchModel:
             ),
             ("special function unit", (c.special + c.conversions) * WARP / gpu.special_per_sm, special),
         ]
-        return [Limiter(name=name, time_us=self.sm_us(cycles), advice=advice) for name, cycles, advice in pipes]
+        limiters = [Limiter(name=name, time_us=self.sm_us(cycles), advice=advice) for name, cycles, advice in pipes]
+        return [*limiters, self._tensor_cores()]
+
+    def _tensor_cores(self) -> Limiter:
+        """Operations of each type at the datasheet's peak of all SMs, or what the architecture leaves of it to mma."""
+        c, gpu = self.counters, self.gpu
+        share = MMA_SHARE.get(gpu.arch, 1.0)
+        cycles = 0.0
+        for math_mode in TENSOR_MODES:
+            peak = gpu.peak_tflops.get(math_mode, gpu.peak_tflops["fp32"]) * 1e12
+            cycles += getattr(c, f"tensor_{math_mode}") / (share * peak / (gpu.sms * gpu.clock_hz))
+        advice = "already bound by matrix instructions: use a narrower type, or do less"
+        return Limiter(name="tensor cores", time_us=self.sm_us(cycles), advice=advice)
 
     def _memory(self) -> list[Limiter]:
         c, gpu = self.counters, self.gpu

@@ -40,7 +40,9 @@ CARRY = Register("%cc", "pred")
 BARRIER_RESULT = "%barrier"
 """What `bar.red` leaves behind, read by an instruction of this name in the block after the barrier."""
 
-_WAITING = frozenset(("shfl", "vote", "match", "redux", "elect"))
+_MATRIX = frozenset(("mma", "wmma", "ldmatrix", "stmatrix", "movmatrix"))
+"""All lanes of the warp execute these together."""
+_WAITING = frozenset(("shfl", "vote", "match", "redux", "elect", *_MATRIX))
 _NO_RESULT = frozenset((
     "st", "red", "cp", "bra", "brx", "bar", "barrier", "ret", "exit", "trap", "brkpt", "call", "prefetch",
     "prefetchu", "fence", "membar", "nanosleep", "discard", "applypriority", "griddepcontrol", "pmevent",
@@ -322,7 +324,7 @@ def _split(
                 chunks.append([])
             labels[statement.name] = len(chunks) - 1
             continue
-        if chunks[-1] and (_waits(statement) or len(chunks[-1]) >= MAX_BLOCK):
+        if chunks[-1] and (_must_wait(statement, instructions[chunks[-1][0]]) or len(chunks[-1]) >= MAX_BLOCK):
             chunks.append([])
         chunks[-1].append(len(instructions))
         instructions.append(statement)
@@ -335,6 +337,18 @@ def _split(
         instructions.append(Instruction("exit", (), (), None, 0, line))
     blocks = tuple(_block(i, sites, instructions, labels, tables) for i, sites in enumerate(chunks))
     return tuple(instructions), blocks
+
+
+def _must_wait(instruction: Instruction, first: Instruction) -> bool:
+    """Whether lanes wait before `instruction`. Where `first` began the block with all of them, they are all here."""
+    return _waits(instruction) and not (instruction.opcode in _MATRIX and first.opcode in _MATRIX)
+
+
+def member_mask(instruction: Instruction) -> Operand | None:
+    """Which lanes an instruction that makes them wait for each other names."""
+    if instruction.opcode in _MATRIX:
+        return Immediate(0xFFFFFFFF)
+    return instruction.operands[0 if instruction.opcode == "bar" else -1]
 
 
 def _waits(instruction: Instruction) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cudagym.simulator.control import Control
 from cudagym.simulator.emit import LANES, Context, Emitter, Value, constant
-from cudagym.simulator.flow import BasicBlock, Flow
+from cudagym.simulator.flow import BasicBlock, Flow, member_mask
 from cudagym.simulator.isa.barriers import phase_is_over
 from cudagym.simulator.ptx import Instruction
 from cudagym.simulator.together import Plan, Together, plan_of
@@ -73,7 +73,7 @@ class _Apart(Control):
         at = self.context.layout
         text = ["define i32 @kernel(ptr noalias %w) #0 {", "entry:"]
         text += [f"  %s{k} = alloca [256 x i8], align 64" for k in range(_SCRATCH)]
-        text.append("  %data = alloca [3072 x i8], align 64")
+        text.append("  %data = alloca [5120 x i8], align 64")
         text += [f"  %data{k} = getelementptr i8, ptr %data, i64 {1024 * k}" for k in (1, 2)]
         pointers = ("counts", "tid", "ctaid", "shape", "params", "local", "reach", "shared")
         for name in pointers:
@@ -160,10 +160,7 @@ class _Apart(Control):
         self.lines.append(f"go{block.number}:")
 
     def _all_here(self) -> Value:
-        members = self.use(
-            self.instruction.operands[-1] if self.instruction.opcode != "bar" else self.instruction.operands[0],
-            "i32",
-        )
+        members = self.use(member_mask(self.instruction), "i32")
         if members.n > 1:
             zero = constant(0, "i32")
             chosen = self.select(Value(self.lanes, "i1", LANES), members, zero)

@@ -43,7 +43,7 @@ from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of, operands, results
 from cudagym.simulator.isa import lower_instruction
-from cudagym.simulator.isa.classes import CLASSES, classify
+from cudagym.simulator.isa.classes import CLASSES, classify, weight
 from cudagym.simulator.lower import lower
 from cudagym.simulator.native import TALLY, FaultRecord, NativeKernel, native_kernel, runtime
 
@@ -86,7 +86,7 @@ class Loaded(NamedTuple):
     flow: Flow
     native: NativeKernel
     classes: NDArray[np.uint64]
-    """Per basic block: how many instructions of each class of CLASSES."""
+    """Per basic block: how much its instructions add to each class of CLASSES."""
     lengths: NDArray[np.uint64]
     """Instructions per basic block."""
     waits: NDArray[np.uint64]
@@ -117,7 +117,7 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...], rows: 
             lengths[block.number] += np.uint64(1)
             kind = classify(instruction)
             if kind is not None:
-                classes[block.number, CLASSES.index(kind)] += np.uint64(1)
+                classes[block.number, CLASSES.index(kind)] += np.uint64(weight(instruction))
     return Loaded(flow, native, classes, lengths, load_waits(flow))
 
 
@@ -143,7 +143,7 @@ def load_waits(flow: Flow) -> NDArray[np.uint64]:
             if pending.intersection(operands(instruction)):
                 waits[block.number] += np.uint64(1)
                 pending = set()
-            if instruction.opcode in ("ld", "ldu", "atom") and classify(instruction) is not None:
+            if classify(instruction) in ("global_loads", "shared_loads", "local_loads", "atomics"):
                 pending.update(results(instruction))
     return waits
 

@@ -7,6 +7,7 @@ from cudagym.simulator.ptx import Instruction
 _CLUSTERS = "thread block clusters are not simulated: let every block work on its own, through global memory"
 _BULK = "bulk and tensor copies (TMA) are not simulated: use cp.async, cuda::memcpy_async of threads, or plain loads"
 _TENSORS = "warpgroup tensor instructions are not simulated: use mma.sync or nvcuda::wmma"
+_SPARSE = "sparse matrices are not simulated: use mma.sync on dense ones"
 _TEXTURES = "textures and surfaces are not simulated: use plain loads"
 
 _INSTEAD = {
@@ -25,6 +26,8 @@ _INSTEAD = {
     "st.bulk": _BULK,
     "wgmma": _TENSORS,
     "tcgen05": _TENSORS,
+    "mma.sp": _SPARSE,
+    "mma.sp::ordered_metadata": _SPARSE,
     "setmaxnreg": "registers cannot move between warps: use __launch_bounds__",
     "multimem": "there is one GPU: use ld, st, atom and red",
     "tex": _TEXTURES,

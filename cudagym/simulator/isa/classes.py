@@ -1,13 +1,15 @@
-"""The class that each instruction is counted in (see cudagym.device.Counters)."""
+"""The class that each instruction is counted in (see cudagym.device.Counters), and how much it adds there."""
 
 from __future__ import annotations
 
 from cudagym.simulator.isa.common import INTEGERS, SPACES
+from cudagym.simulator.isa.matrix import MATRIX_OPS, class_of, events_of
 from cudagym.simulator.ptx import SIZES, Instruction
 
 CLASSES = (
     "fp32", "fp64", "fp16", "integer", "special", "conversions", "control", "barriers", "shuffles", "global_loads",
-    "global_stores", "shared_loads", "shared_stores", "local_loads", "local_stores", "atomics",
+    "global_stores", "shared_loads", "shared_stores", "local_loads", "local_stores", "atomics", "tensor_fp64",
+    "tensor_tf32", "tensor_fp16", "tensor_bf16", "tensor_int8",
 )  # fmt: skip
 
 
@@ -31,6 +33,8 @@ def classify(ins: Instruction) -> str | None:
             return None
         prefix = space if space in ("shared", "local") else "global"
         return f"{prefix}_{kind}"
+    if opcode in MATRIX_OPS:
+        return class_of(ins)
     if opcode == "cp":
         return "global_loads" if "global" in ins.modifiers else None
     if opcode in ("atom", "red"):
@@ -52,3 +56,8 @@ def classify(ins: Instruction) -> str | None:
     if "f32" in types and opcode != "mov":
         return "fp32"
     return "integer" if opcode in _INTEGER_OPS else None
+
+
+def weight(ins: Instruction) -> int:
+    """How much an instruction adds to its class: one, but for those that work on matrices."""
+    return events_of(ins) if ins.opcode in MATRIX_OPS else 1

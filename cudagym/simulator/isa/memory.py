@@ -231,13 +231,15 @@ def store_anywhere(e: Emitter, space: str, base: Value, offset: int, access: Acc
         store_directly(e, space, base, offset, access, values, through_runtime)
 
 
-def store_lanes(e: Emitter, space: str, base: Value, offset: int, access: Access, values: list[Value]) -> None:
+def store_lanes(
+    e: Emitter, space: str, base: Value, offset: int, access: Access, values: list[Value], mask: str | None = None
+) -> None:
     e.line(f"store {e.splat(base)}, ptr %s0, align 64")
     for k, value in enumerate(values):
         at = e.assign(f"getelementptr i8, ptr %data, i64 {256 * k}", "i64", 1)
         e.line(f"store {e.splat(value)}, ptr {at.text}, align 64")
     e.call(
-        function_name("store", space, access), "ptr %w", f"i32 {e.active()}", "ptr %s0", f"i64 {offset}",
+        function_name("store", space, access), "ptr %w", f"i32 {mask or e.active()}", "ptr %s0", f"i64 {offset}",
         f"i32 {access.code}", f"i32 {e.site}", "ptr %data",
     )  # fmt: skip
 
