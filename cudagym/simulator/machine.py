@@ -105,10 +105,13 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...], rows: 
     function = module.functions.get(name)
     if function is None or not function.is_entry:
         raise GraderError(f"the PTX has no kernel {name}")
-    flow = flow_of(module, function)
     context = Context(runtime().layout, dict(addresses), rows)
-    key = key_of(_code_text(flow), repr(flow.frame), repr(addresses), repr(rows))
-    native = native_kernel(key, lambda: lower(flow, context, lower_instruction))
+    try:
+        flow = flow_of(module, function)
+        key = key_of(_code_text(flow), repr(flow.frame), repr(addresses), repr(rows))
+        native = native_kernel(key, lambda: lower(flow, context, lower_instruction))
+    except (LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        raise GraderError(f"the PTX of {kernel_title(name)} is malformed: {type(error).__name__}: {error}") from error
     classes = np.zeros((len(flow.blocks), len(CLASSES)), np.uint64)
     lengths = np.zeros(len(flow.blocks), np.uint64)
     for block in flow.blocks:
@@ -299,6 +302,9 @@ class _Attempt:
         """Module variables start from the image in the PTX, each time."""
         declared = {v.name: v for v in _parsed(self.program.module.ptx).variables}
         addresses = {v.name: address_of(v.slot) for v in self.program.module.variables}
+        needed = sum(variable.size for variable in self.program.module.variables)
+        if needed > (most := self.gpu.dram_bytes):
+            raise LaunchFailed(f"the module's variables need {needed} bytes, the {self.gpu.title} has {most}")
         for variable in self.program.module.variables:
             data = np.zeros(variable.size, np.uint8)
             source = declared.get(variable.name)

@@ -135,7 +135,11 @@ def native_kernel(key: str, lower: Callable[[], Lowered]) -> NativeKernel:
     files = store.get(full_key)
     if files is None:
         lowered = lower()
-        module = llvm.parse_assembly(lowered.ir)
+        try:
+            module = llvm.parse_assembly(lowered.ir)
+        except RuntimeError as error:
+            what = " ".join(str(error).split())[:150]
+            raise GraderError(f"the kernel's PTX has types that do not fit together: {what}") from error
         code = _target_machine().emit_object(module)
         files = {"kernel.o": code, "registers": str(lowered.register_bytes).encode()}
         store.put(full_key, files)

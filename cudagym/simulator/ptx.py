@@ -30,8 +30,12 @@ SIZES = {
 """Bytes of each fundamental type (PTX ISA, "Types")."""
 
 
+NEWEST = 9
+"""Major version of the PTX ISA up to which texts are read."""
 MAX_REGISTERS = 1 << 17
-"""Virtual registers one declaration may name; far beyond what a compiler emits."""
+"""Virtual registers one function may declare; far beyond what a compiler emits."""
+MAX_NESTING = 64
+"""Scopes within scopes; as far beyond."""
 
 
 class PTXError(GraderError):
@@ -263,7 +267,14 @@ _FLOAT = re.compile(r"(-?)0([fFdD])([0-9a-fA-F]+)$")
 
 
 def parse(ptx: str) -> Module:
-    """Scans a whole PTX file."""
+    """Scans a whole PTX file. Raises PTXError for what is none."""
+    try:
+        return _parse(ptx)
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise PTXError(f"cannot read the PTX: {type(error).__name__}: {str(error)[:100]}") from error
+
+
+def _parse(ptx: str) -> Module:
     files = {int(number): PurePosixPath(path).name for number, path in _FILE.findall(ptx)}
     own_files = frozenset(number for number, name in files.items() if name == CANDIDATE_FILE)
     text = _COMMENT.sub(lambda m: "\n" * m[0].count("\n"), ptx)
@@ -289,6 +300,10 @@ def parse(ptx: str) -> Module:
                 shared.append(variable)
             else:
                 variables.append(variable)
+    if not version or not target:
+        raise PTXError("the PTX ends before it has said its .version and .target")
+    if int(version.split(".")[0]) > NEWEST:
+        raise PTXError(f"PTX of version {version} is newer than the simulated GPU knows, which is {NEWEST}.x")
     return Module(version, target, tuple(variables), tuple(shared), functions)
 
 
@@ -390,9 +405,9 @@ _RELOCATED = re.compile(
 def _initialiser(text: str, type_: str, size: int) -> tuple[bytes, tuple[Relocation, ...]]:
     """The bytes that `= ...` stands for, and the addresses among them."""
     width = SIZES[type_]
-    image = bytearray(size)
     relocations = []
     items = [item.strip() for item in text.replace("{", " ").replace("}", " ").split(",")]
+    image = bytearray(min(size, len(items) * width))
     for index, item in enumerate(item for item in items if item):
         at = index * width
         if number := _INTEGER.match(item):
@@ -420,7 +435,7 @@ class _Body:
         self.targets: dict[str, tuple[str, ...]] = {}
         self.scopes: list[dict[str, Register | Symbol | Label]] = [{}]
         self.known: dict[str, Operand | None] = {}
-        self.renamed = 0
+        self.renamed = self.declared = 0
 
     def scan(self) -> int:
         """Reads up to the closing brace and returns the position behind it."""
@@ -431,7 +446,10 @@ class _Body:
             match = match_at(text, position)
             if match is None:
                 where = _line_at(text, position)
-                raise PTXError(f"cannot read PTX line {where}: {_excerpt(text, position)}")
+                found = _excerpt(text, position)
+                if ";" not in text[position:]:
+                    raise PTXError(f"the PTX ends in the middle of a function, at line {where}: {found}")
+                raise PTXError(f"cannot read PTX line {where}: {found}")
             position = match.end()
             if match["opcode"]:
                 begin = match.start("opcode")
@@ -445,6 +463,8 @@ class _Body:
             elif match["directive"]:
                 self._directive(match["directive"])
             elif match["brace"] == "{":
+                if len(self.scopes) == MAX_NESTING:
+                    raise PTXError(f"scopes nested deeper than {MAX_NESTING} in PTX line {_line_at(text, position)}")
                 self.scopes.append({})
                 self.known = {}
                 self._predeclare(position)
@@ -502,8 +522,9 @@ class _Body:
         type_, nested = match[1], len(self.scopes) > 1
         for item in match[2].split(","):
             name, _, count = item.strip().rstrip(">").partition("<")
-            if count and int(count) > MAX_REGISTERS:
-                raise PTXError(f"`{text[:60]}` declares more than {MAX_REGISTERS} registers")
+            self.declared += int(count or 1)
+            if self.declared > MAX_REGISTERS:
+                raise PTXError(f"`{text[:60]}` makes more than {MAX_REGISTERS} registers of a function")
             for full in (f"{name}{i}" for i in range(int(count))) if count else (name,):
                 unique = full
                 if nested:
@@ -547,14 +568,17 @@ class _Body:
         if first == "[":
             return self._address(text)
         if first == "{":
+            if "{" in text[1:]:
+                return Opaque(text)
             return Vector(tuple(self._operand(item) for item in _split(text[1:-1])))
         if first == "(":
             names = [name.strip() for name in text.strip("()").split(",")]
             return Names(tuple(self._name(name) for name in names if name))
         if first == "!":
-            register = self._operand(text[1:])
+            register = self._find(text[1:].strip())
             if isinstance(register, Register):
                 return Negated(register)
+            return Opaque(text)
         if "|" in text:
             halves = [self._operand(part) for part in text.split("|")]
             match halves:

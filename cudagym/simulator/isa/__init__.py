@@ -23,4 +23,7 @@ def lower_instruction(e: Emitter, ins: Instruction) -> None:
     handler, other = OPS.get(ins.opcode), instead(ins)
     if handler is None or other:
         raise Unsupported(ins.name, ins.line, other)
-    handler(e, ins)
+    try:
+        handler(e, ins)
+    except (LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        raise Unsupported(f"{ins.name} with such operands", ins.line) from error
