@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from cudagym.agents.conversation import SYSTEM, size, system_message
-from cudagym.agents.ledger import NANO, Answered, Asked, Ledger, Usage
+from cudagym.agents.ledger import NANO, Answered, Asked, Exhausted, Ledger, Usage
 from cudagym.config import ClaudeConfig, Prices
 from cudagym.errors import CudagymError, InfrastructureError, UsageError
 from cudagym.rollouts import Message
@@ -74,7 +74,7 @@ def body(messages: Sequence[Message], config: ClaudeConfig, *, continues: bool) 
 class Claude:
     """A connection to the API. Use as an async context manager."""
 
-    def __init__(self, config: ClaudeConfig, ledger: Ledger) -> None:
+    def __init__(self, config: ClaudeConfig, ledger: Ledger, say: Callable[[str], None]) -> None:
         """Raises UsageError when there is no key, InfrastructureError when the SDK is missing."""
         try:
             import anthropic
@@ -82,7 +82,7 @@ class Claude:
             raise InfrastructureError(
                 "asking Claude needs the package anthropic: pip install 'cudagym[claude]'."
             ) from None
-        self.config, self.ledger = config, ledger
+        self.config, self.ledger, self.say = config, ledger, say
         try:
             self._client: AsyncAnthropic = anthropic.AsyncAnthropic(
                 base_url=config.base_url, max_retries=config.max_retries, timeout=config.timeout_seconds
@@ -106,7 +106,6 @@ class Claude:
         has no room for a repetition. In every case the ledger knows what must be paid.
         """
         from anthropic import AnthropicError
-        from httpx2 import HTTPError
 
         meter = _meter(self.ledger, asked)
         client = self._client.with_options(middleware=[*self._client.middleware, meter])
@@ -118,13 +117,17 @@ class Claude:
                 reply = await stream.get_final_message()
                 if reply.stop_reason is None:
                     raise ConnectionError("the stream ended before the message did")
-                return self._note(asked, reply, stream.request_id)
-        except (AnthropicError, HTTPError, ConnectionError, AssertionError, ValueError) as error:
-            if begun:
+        except Exhausted:
+            raise
+        except Exception as error:
+            if begun:  # the SDK cannot repeat this
                 self.ledger.drop(asked, f"broke off: {_short(error)}", asked.most_usd)
                 return None
             self.ledger.drop(asked, _short(error), counts=False)
-            raise self._explained(error) from None
+            if isinstance(error, AnthropicError):
+                raise self._explained(error) from None
+            raise
+        return self._note(asked, reply, stream.request_id)
 
     async def send(self, asked: Sequence[Asked], bodies: Mapping[str, dict[str, Any]]) -> None:
         """Create a batch of requests that the ledger holds as asked, all under one name of ours, and note its id.
@@ -159,6 +162,7 @@ class Claude:
 
         try:
             for candidate in await self._candidates(asked):
+                self.say(f"looking whether batch {candidate} is one that may have been created before")
                 async with aclosing(self._results(candidate, waiting)) as results:
                     if (item := await anext(results, None)) and item.custom_id in {each.id for each in asked}:
                         self.ledger.batched(name, candidate)
@@ -168,7 +172,10 @@ class Claude:
         return False
 
     async def _candidates(self, asked: Sequence[Asked]) -> list[str]:
-        """The workspace's batches of as many requests, created since, that are not known to the ledger."""
+        """The workspace's batches of as many requests, created since, that the ledger does not know, ended ones first.
+
+        Only the results of a batch tell whose it is.
+        """
         known = set(self.ledger.batches.values())
         since = min(each.at for each in asked) - CLOCK_SKEW
         found = []
@@ -178,8 +185,8 @@ class Claude:
             counts = batch.request_counts
             total = counts.processing + counts.succeeded + counts.errored + counts.canceled + counts.expired
             if batch.id not in known and total == len(asked):
-                found.append(batch.id)
-        return found
+                found.append(batch)
+        return [each.id for each in sorted(found, key=lambda each: each.processing_status != "ended")]
 
     async def recover(self, name: str, asked: Sequence[Asked], waiting: Callable[[int], None]) -> None:
         """Find out what became of a batch that was being created when an earlier process ended."""
@@ -208,9 +215,10 @@ class Claude:
                     else:
                         self.ledger.drop(each, result.type)
         except NotFoundError:
-            for each in pending.values():
-                self.ledger.drop(each, "the server does not know the batch any more", each.most_usd)
-            pending.clear()
+            raise UsageError(
+                f"{self._server} knows no batch {self.ledger.batches[name]}, which was created for this run: use a key "
+                f"of the workspace that it was created with. If somebody deleted it, collect into another run."
+            ) from None
         except AnthropicError as error:
             raise self._explained(error) from None
         for each in pending.values():
@@ -225,6 +233,8 @@ class Claude:
         while (batch := await batches.retrieve(batch_id)).processing_status != "ended":
             waiting(batch.request_counts.processing)
             await asyncio.sleep(self.config.poll_seconds)
+        if batch.archived_at is not None:  # its results are gone
+            return
         # Read whole before anything is noted, so that a connection that drops half-way is only asked again.
         for attempt in range(self.config.max_retries + 1):
             try:

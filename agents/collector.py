@@ -100,7 +100,7 @@ class Collector:
             self.ledger.drop(each, "interrupted: it may have been billed", each.most_usd, counts=False)
         if not self._is_waiting() and not self._next():
             return self.summary
-        async with Claude(self.config, self.ledger) as teacher:
+        async with Claude(self.config, self.ledger, self.say) as teacher:
             await self._collect_open_batches(teacher)
             if self.config.batch:
                 await self._ask_in_batches(teacher)
@@ -155,7 +155,7 @@ class Collector:
             if asked.batch is not None:
                 by_name.setdefault(asked.batch, []).append(asked)
         for name, asked_ in by_name.items():
-            self.say(f"picking up a batch of {len(asked_)} requests that was sent earlier")
+            self.say(f"picking up a batch of {_requests(asked_)} that was sent earlier")
             if name not in self.ledger.batches:
                 await teacher.recover(name, asked_, self._waiting)
             if name in self.ledger.batches:
@@ -175,8 +175,7 @@ class Collector:
             await teacher.send(asked, bodies)
             self._asked_now += len(asked)
             self.say(
-                f"sent a batch of {len(asked)} requests, which may take up to 24 hours; "
-                "after an interruption the same command picks it up"
+                f"sent a batch of {_requests(asked)}: up to 24 hours; if interrupted, the same command picks it up"
             )
             await self._receive(teacher, name, asked)
 
@@ -307,6 +306,10 @@ def plan(kernels: Sequence[KernelSpec], config: ClaudeConfig, device: str, weigh
     card = gpu(device.removeprefix("sim:"))
     questions = {spec.name: prompts.render(spec, card, weights=weights.model_dump()) for spec in kernels}
     return [Conversation(spec, sample, questions[spec.name]) for sample, spec in _samples(kernels, config.samples)]
+
+
+def _requests(asked: Sequence[Asked]) -> str:
+    return f"{len(asked)} request{'s' * (len(asked) > 1)}"
 
 
 def _samples(kernels: Sequence[KernelSpec], samples: int) -> Iterator[tuple[int, KernelSpec]]:

@@ -110,10 +110,11 @@ class Loop:
     def verified(self) -> list[Verified]:
         """The teachers' correct kernels for the train specs.
 
-        What the run's teachers wrote so far is taken as it is. The scripted one is asked, or asked on, unless Claude
-        is the run's only teacher.
+        What Claude wrote so far is taken as it is. The scripted teacher is asked, or asked on, unless Claude is the
+        only one that the run has asked.
         """
-        if {rollout.agent for rollout in self._rollouts()} & set(TEACHERS) != {"claude"}:
+        claude_was_asked = self.run.claude.exists() and self.run.claude.stat().st_size > 0
+        if not claude_was_asked or any(rollout.agent == "scripted" for rollout in self._rollouts()):
             self.demonstrate()
         rollouts = [rollout for rollout in self._rollouts() if rollout.agent in TEACHERS]
         found = demonstrations.verified(rollouts)
@@ -262,7 +263,7 @@ class Loop:
         return read(self.run.rollouts) if self.run.rollouts.exists() else iter(())
 
     def _say(self, stage: str, text: str) -> None:
-        self.console.print(f"[bold]{stage}[/bold]  {text}")
+        self.console.print(f"[bold]{stage}[/bold]  {text}", soft_wrap=True)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -272,13 +273,14 @@ class Loop:
 
     def _lines(self, stage: str, note: Callable[[], str]) -> Report:
         """Progress as one line at the start, at the end and every 15 seconds between."""
-        last = -LINE_SECONDS
+        last, shown = -LINE_SECONDS, ""
 
         def report_(reached: int, wanted: int) -> None:
-            nonlocal last
-            if time.monotonic() - last >= LINE_SECONDS or reached == wanted:
-                last = time.monotonic()
-                self._say(stage, f"{reached} of {wanted}  {note()}".rstrip())
+            nonlocal last, shown
+            text = f"{reached} of {wanted}  {note()}".rstrip()
+            if text != shown and (time.monotonic() - last >= LINE_SECONDS or reached == wanted):
+                last, shown = time.monotonic(), text
+                self._say(stage, text)
 
         return report_
 

@@ -42,6 +42,8 @@ def check(config: RunConfig, origin: str) -> None:
     with _named(f"section `collect` of {origin}"):
         for spec in _selected(config.collect.specs):
             check_trainable(spec.name, spec.split)
+    with _named(f"section `claude` of {origin}"):
+        _ = config.claude.price
     with _named(f"section `evaluate` of {origin}"):
         _selected(config.evaluate.specs)
     with _named(f"section `policy` of {origin}"):

@@ -204,6 +204,7 @@ def collect(
         return _estimate(run, teacher)
     loop = run.open(run.stem)
     if teacher == "scripted":
+        loop.demonstrate()
         found = loop.verified
         told: dict[str, Any] = {"correct": len(found)}
         text = f"{len(found)} correct kernels"
@@ -216,7 +217,7 @@ def collect(
             f"{summary.correct} correct; ${summary.usd:.2f} spent"
         )
         for reason, count in summary.failures.items():
-            text += f"\n{count} requests brought no answer: {reason}"
+            text += f"\n{count} request{'s' * (count > 1)} brought no answer: {reason}"
         if summary.exhausted:
             text += (
                 f"\nThe budget has no room for another request, and {summary.unfinished} conversations are unfinished: "

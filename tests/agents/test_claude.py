@@ -22,14 +22,16 @@ import pytest
 from anthropic_server import KEY, Answer, Body, Server
 
 from cudagym import cli, specs
-from cudagym.agents import estimate, ledger
+from cudagym.agents import estimate, ledger, loop
 from cudagym.agents.collector import Collector, Summary
 from cudagym.agents.ledger import Answered, Asked, Dropped, Ledger, Lost, Usage
+from cudagym.agents.rollout import make_rollout
 from cudagym.agents.scripted import ScriptedTeacher
-from cudagym.config import ClaudeConfig, Prices
+from cudagym.config import ClaudeConfig, CollectConfig, Prices, RunConfig
 from cudagym.errors import InfrastructureError, UsageError
 from cudagym.rewards.terms import Weights
 from cudagym.rollouts import Rollout, RolloutLog, read
+from cudagym.runs import RunFolder
 
 KERNELS = [specs.get(name) for name in ("relu_fp32", "gelu_fp32")]
 ONE_PER_TOKEN = Prices(input=0, output=1, cache_write=0, cache_read=0)
@@ -372,6 +374,19 @@ def test_killed_while_a_batch_is_created(server: Server, child: Child, collect: 
     assert (collect().correct, len(server.batches)) == (4, 1)
 
 
+def test_a_batch_of_another_workspace_is_not_paid_for_again(server: Server, child: Child, collect: Collect) -> None:
+    server.looks = 10**6
+    process = child()
+    until(lambda: any(batch.looks > 1 for batch in server.batches.values()))
+    process.kill()
+    process.communicate()
+    hidden, server.batches = server.batches, {}
+    with pytest.raises(UsageError, match=r"knows no batch msgbatch_0000.*workspace"):
+        collect()
+    server.batches, server.looks = hidden, 0
+    assert (collect().correct, len(server.batches), len(server.bodies)) == (4, 1, 4)
+
+
 def test_interrupting_waits_for_what_is_paid_for(server: Server, child: Child, tmp_path: Path) -> None:
     server.held.clear()
     process = child(batch=False, concurrency=2)
@@ -505,6 +520,33 @@ def test_collecting_then_learning(
     assert len(server.bodies) == asked
     assert {each.agent for each in read(tmp_path / "runs" / "small" / "rollouts.jsonl")} == {"claude"}
     assert KEY not in "".join(f.read_text(errors="replace") for f in (tmp_path / "runs").rglob("*") if f.is_file())
+
+
+def test_whom_a_run_learns_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grading: Any) -> None:
+    """Claude alone when it alone was asked; the scripted teacher as soon as it was, too."""
+    asked: list[str] = []
+    monkeypatch.setattr(loop, "collect", lambda *_, **__: asked.append("scripted"))
+    settings = RunConfig(collect=CollectConfig(specs=("relu_fp32",)))
+
+    def teachers() -> list[str]:
+        asked.clear()
+        with pytest.raises(UsageError, match="no correct kernel to learn from"):
+            _ = loop.Loop(RunFolder(tmp_path), settings).verified
+        return asked
+
+    def rollout(key: str) -> Rollout:
+        return make_rollout(key, KERNELS[0], "prompt", "broken", grading.grade(KERNELS[0], "broken"))
+
+    assert teachers() == ["scripted"]
+    with Ledger(tmp_path / "claude.jsonl", 1) as book:
+        assert teachers() == ["scripted"]
+        book.ask([Asked(id="1", key="claude/relu_fp32/0.0", most_usd=0.1, request={})])
+    assert teachers() == []  # even if nothing came of it
+    with RolloutLog(tmp_path / "rollouts.jsonl") as log:
+        log.append(rollout("claude/relu_fp32/0.0"))
+        assert teachers() == []
+        log.append(rollout("scripted/relu_fp32/a"))
+        assert teachers() == ["scripted"]
 
 
 def test_prices_round_up_and_batches_are_discounted() -> None:
