@@ -28,6 +28,7 @@ from cudagym.simulator import ptx
 from cudagym.simulator.machine import Machine, Memory
 
 KERNELS = Path(__file__).parent / "kernels"
+PROGRAMS = Path(__file__).parent / "programs"
 VARIABLE_SLOTS = 100
 SCRATCH_SLOTS = 300
 
@@ -152,7 +153,7 @@ def memory_of(*arrays: NDArray[Any]) -> dict[int, Memory]:
 
 
 class Builds:
-    """Compiles the files of `kernels/` on demand, each once."""
+    """Compiles the files of `kernels/` and `programs/` on demand, each once."""
 
     def __init__(self, folder: Path, machine: Machine) -> None:
         self.folder, self.machine = folder, machine
@@ -160,7 +161,8 @@ class Builds:
 
     def __getitem__(self, name: str) -> Code:
         if name not in self.known:
-            self.known[name] = Code(self.compile((KERNELS / f"{name}.cu").read_text(), name), self.machine)
+            (path,) = [path for folder in (KERNELS, PROGRAMS) for path in folder.glob(f"{name}.cu")]
+            self.known[name] = Code(self.compile(path.read_text(), name), self.machine)
         return self.known[name]
 
     def compile(self, source: str, name: str) -> str:
