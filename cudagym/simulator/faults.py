@@ -230,8 +230,13 @@ class Explainer:
             )
             window = {"shared": SHARED_WINDOW, "local": LOCAL_WINDOW}.get(space, PARAM_WINDOW)
             offset = record.address if record.address < SHARED_WINDOW else record.address - window
-            why = f"has {size} bytes" if not 0 <= offset <= size - record.width else f"allows no such {verb[:-1]}"
-            return f"out of bounds: {act} at byte {offset} of {space} memory{at}, which {why}"
+            if 0 <= offset <= size - record.width:
+                why = f"which allows no such {verb[:-1]}"
+            elif offset >= size:
+                why = f"{offset - size} bytes past the end of its {size} bytes"
+            else:
+                why = f"across the end of its {size} bytes"
+            return f"out of bounds: {act} at byte {offset} of {space} memory{at}, {why}"
         found = self._nearest(record.address)
         if found is None:
             what = "a null pointer" if record.address < 4096 else f"address {record.address:#x}, which is in no buffer"

@@ -86,6 +86,47 @@ CANDIDATES: dict[str, tuple[str, str, str]] = {
         "faulted",
         "race",
     ),
+    "race between blocks": (
+        kernel("if (i < n) y[i] = fmaxf(x[i], 0.0f) + 0.0f * (i >= 256 ? y[i - 256] : 0.0f);"),
+        "faulted",
+        "orders the two blocks",
+    ),
+    "uninitialised shared": (
+        kernel("__shared__ float s[256]; if (i < n) y[i] = fmaxf(x[i], 0.0f) + 0.0f * s[threadIdx.x];"),
+        "faulted",
+        "uninitialised",
+    ),
+    "uninitialised output": (
+        kernel("if (i < n) y[i] = fmaxf(x[i], 0.0f) + 0.0f * y[i];"),
+        "faulted",
+        "reads y[0] (line 1), which nothing has written",
+    ),
+    "shared memory without opt-in": (
+        RELU + SOLVE % "relu<<<(n + 255) / 256, 256, 64 << 10>>>(x, y, n);",
+        "launch_failed",
+        "cudaFuncAttributeMaxDynamicSharedMemorySize",
+    ),
+    "shared memory with opt-in": (
+        RELU
+        + SOLVE
+        % (
+            "cudaFuncSetAttribute(relu, cudaFuncAttributeMaxDynamicSharedMemorySize, 64 << 10);"
+            " relu<<<(n + 255) / 256, 256, 64 << 10>>>(x, y, n);"
+        ),
+        "correct",
+        "of peak",
+    ),
+    "too many registers": (
+        kernel(
+            "float s[120]; if (i < n) {"
+            " for (int k = 0; k < 120; k++) s[k] = x[(i + k) % n];"
+            " for (int t = 0; t < n % 3; t++) for (int k = 0; k < 120; k++) s[k] = s[k] * s[(k + 7) % 120] + t;"
+            " float sum = 0; for (int k = 0; k < 120; k++) sum += s[k]; y[i] = sum; }",
+            "relu<<<(n + 1023) / 1024, 1024>>>(x, y, n);",
+        ),
+        "launch_failed",
+        "registers",
+    ),
     "device trap": (kernel("if (i == 3) __trap();"), "faulted", "trap"),
     "endless kernel": (
         kernel("for (unsigned k = 0; k < 8 || x[k % n] == x[k % n]; ++k) y[k % n] = fmaxf(x[k % n], 0.0f);"),

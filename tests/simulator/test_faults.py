@@ -72,7 +72,11 @@ def test_misaligned(code: Code) -> None:
     fault = code.fault("misaligned", 1, 8, floats(64), floats(32), 1)
     assert (fault.kind, fault.line) == ("misaligned", 17)
     assert "16" in fault.message
+    assert "(byte 4 of a)" in fault.message
     code.run("misaligned", 1, 8, floats(64), floats(32), 4)
+    fault = code.fault("unaligned_shared", 1, 32, floats(32), 4)
+    assert (fault.kind, fault.line, fault.address) == ("misaligned", 203, 4)
+    code.run("unaligned_shared", 1, 32, floats(32), 0)
 
 
 def test_input_modified(code: Code) -> None:
@@ -85,14 +89,25 @@ def test_input_modified(code: Code) -> None:
 def test_shared_and_local_memory_end(code: Code) -> None:
     fault = code.fault("shared_overflow", 1, 64, floats(64), 1)
     assert (fault.kind, fault.line) == ("out_of_bounds", 28)
-    assert "byte 256 of shared memory" in fault.message
+    assert "writes 4 bytes at byte 256 of shared memory (line 28), 0 bytes past the end of its 256" in fault.message
     code.run("shared_overflow", 1, 64, floats(64), 0)
     y = np.zeros(32, np.int32)
     fault = code.fault("local_overflow", 1, 32, y, 4000)
     assert fault.kind == "out_of_bounds"
-    assert "local memory" in fault.message
+    assert "of local memory" in fault.message
+    assert "15968 bytes past the end of its 32 bytes" in fault.message
     code.run("local_overflow", 1, 32, y, 0)
     assert y.tolist() == list(range(8)) * 4
+
+
+def test_constant_memory_ends(code: Code) -> None:
+    y = floats(32)
+    fault = code.fault("constant_overflow", 1, 32, y, 1)
+    assert (fault.kind, fault.line, fault.buffer) == ("out_of_bounds", 198, "table")
+    assert fault.thread == (7, 0, 0)
+    assert "reads 4 bytes at table[8] (line 198), 0 bytes past the end of table" in fault.message
+    code.run("constant_overflow", 1, 32, y, 0)
+    assert y.tolist() == [1, 2, 3, 4, 5, 6, 7, 8] * 4
 
 
 def test_races_in_shared_memory(code: Code) -> None:
@@ -165,19 +180,22 @@ def test_outputs_that_are_read_before_they_are_written(code: Code) -> None:
 
 
 def test_barrier_divergence(code: Code) -> None:
-    fault = code.fault("divergent_barrier", 1, 64, floats(64))
+    fault = code.fault("divergent_barrier", 1, 64, floats(64), 0)
     assert fault.kind == "barrier_divergence"
+    code.run("divergent_barrier", 1, 64, floats(64), 1)
     assert {fault.line, 126, 129} == {126, 129}
     assert "__syncthreads()" in fault.message
 
 
 def test_deadlocks(code: Code) -> None:
-    fault = code.fault("lonely_barrier", 1, 64, floats(64))
+    fault = code.fault("lonely_barrier", 1, 64, floats(64), 128)
     assert (fault.kind, fault.line) == ("deadlock", 134)
+    code.run("lonely_barrier", 1, 64, floats(64), 32)
     y = np.zeros(32, np.int32)
-    fault = code.fault("lonely_shuffle", 1, 32, y)
+    fault = code.fault("lonely_shuffle", 1, 32, y, 2**32 - 1)
     assert fault.kind == "deadlock"
     assert "138" in fault.message
+    code.run("lonely_shuffle", 1, 32, y.copy(), 2**16 - 1)
     fault = code.fault("waits_forever", 4, 32, y, np.zeros(1, np.int32))
     assert (fault.kind, fault.line) == ("deadlock", 143)
     code.run("waits_forever", 4, 32, y + 1, np.zeros(1, np.int32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,17 @@ def test_blocks_interleave_within_their_loops(code: Code) -> None:
         code.run("turns", 8, 32, counts(1), last, steps, schedule=schedule)
         assert last.min() >= tickets, "no block ends before another has begun"
         assert last.max() == 8 * tickets - 1
+
+
+@pytest.mark.parametrize("threads", [1, 32, 256, 1024])
+@pytest.mark.parametrize("checked", [True, False])
+def test_ten_million_threads_that_do_nothing_cost_little(code: Code, threads: int, checked: bool) -> None:
+    """Cost grows with executed instructions, not with the grid."""
+    code.run("nothing", 1, 1, checked=checked)
+    started = time.process_time()
+    launch = code.run("nothing", 10**7 // threads, threads, checked=checked, schedule=int(checked))
+    assert time.process_time() - started < 2
+    assert launch.instructions == 10**7 // threads * -(-threads // 32)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

@@ -120,8 +120,8 @@ extern "C" __global__ void harmlessly_uninitialised(const float* x, float* y) {
     float v = *(volatile float*)&s[63 - threadIdx.x];
     y[threadIdx.x] = threadIdx.x > 3 ? v : 0;
 }
-extern "C" __global__ void divergent_barrier(float* y) {
-    if (threadIdx.x % 2) {
+extern "C" __global__ void divergent_barrier(float* y, int ok) {
+    if (threadIdx.x % 2 && !ok) {
         y[threadIdx.x] = 1;
         __syncthreads();  // line 126
     } else {
@@ -130,12 +130,12 @@ extern "C" __global__ void divergent_barrier(float* y) {
         y[threadIdx.x] += 1;
     }
 }
-extern "C" __global__ void lonely_barrier(float* y) {
-    if (threadIdx.x < 32) asm volatile("bar.sync 1, 128;" ::: "memory");  // line 134
+extern "C" __global__ void lonely_barrier(float* y, int threads) {
+    if (threadIdx.x < 32) asm volatile("bar.sync 1, %0;" ::"r"(threads) : "memory");  // line 134
     y[threadIdx.x] = 1;
 }
-extern "C" __global__ void lonely_shuffle(int* y) {
-    if (threadIdx.x < 16) y[threadIdx.x] = __shfl_xor_sync(~0u, (int)threadIdx.x, y[0] + 1);  // line 138
+extern "C" __global__ void lonely_shuffle(int* y, unsigned members) {
+    if (threadIdx.x < 16) y[threadIdx.x] = __shfl_xor_sync(members, (int)threadIdx.x, y[0] + 1);  // line 138
     else __syncthreads();
     y[threadIdx.x] += 1;
 }
@@ -192,4 +192,13 @@ extern "C" __global__ void adds_to_own(const float* x, float* y) {
     y[i] = 0;
     atomicAdd(&y[i], x[i]);
     ((volatile float*)y)[i] += x[i];
+}
+__constant__ float table[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+extern "C" __global__ void constant_overflow(float* y, int far) {
+    y[threadIdx.x] = table[threadIdx.x % 8 + far];  // line 198
+}
+extern "C" __global__ void unaligned_shared(float* y, int offset) {
+    __shared__ double s[64];
+    s[threadIdx.x] = threadIdx.x;
+    y[threadIdx.x] = *(volatile double*)((char*)&s[threadIdx.x] + offset);  // line 203
 }
