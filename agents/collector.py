@@ -198,13 +198,14 @@ class Collector:
 
     async def _ask_concurrently(self, teacher: Claude) -> None:
         todo = deque(self._next())
-        workers = [self._work(teacher, todo) for _ in range(min(self.config.concurrency, len(todo)))]
+        count = min(self.config.concurrency, len(todo))
+        workers = [asyncio.create_task(self._work(teacher, todo)) for _ in range(count)]
         working = asyncio.gather(*workers)
         try:
             await asyncio.shield(working)
         except asyncio.CancelledError:
             self._stopping = True
-            if self._in_flight:
+            if self._in_flight and not any(worker.cancelling() for worker in workers):
                 self.say(f"waiting for {self._in_flight} answers that are being paid for; interrupt again to drop them")
             await working
             raise
