@@ -35,7 +35,7 @@ Array = NDArray[Any]
 
 
 class Subject(NamedTuple):
-    """One kernel of simulator.cu and the sizes it runs at."""
+    """One kernel of simulator.cu, or of a program that the tests run, and the sizes it runs at."""
 
     kernel: str
     grid: tuple[int, ...]
@@ -48,6 +48,7 @@ class Subject(NamedTuple):
     """The function of simulator.c that does the same."""
     library: Callable[[], object] | None = None
     """What numpy offers for it."""
+    file: str = "simulator"
 
 
 def subjects() -> list[Subject]:
@@ -75,6 +76,13 @@ def subjects() -> list[Subject]:
         a, b = normal(n, n), normal(n, n)
         multiply = lambda a=a, b=b: a @ b  # noqa: E731
         found.append(Subject(name, grid, block, (a, b, np.zeros_like(a), n), a @ b, 2 * n**3, "sgemm", multiply))
+    a, b = normal(256, 256), normal(256, 256)
+    halves = a.astype(np.float16), b.astype(np.float16)
+    want = halves[0].astype(np.float32) @ halves[1].astype(np.float32)
+    found.append(
+        Subject("gemm_mma_half", (4, 4), (128,), (*halves, np.zeros_like(a), 256, 256, 256), want, 2 * 256**3,
+                library=lambda: a @ b, file="tensor")
+    )  # fmt: skip
     found.append(Subject("empty", (10_000_000 // 256,), (256,), ()))
     found.append(Subject("long_kernel", (1,), (32,), (normal(768), np.zeros(768, np.float32), 32)))
     return found
@@ -105,7 +113,8 @@ def _table(folder: Path) -> Table:
     from cudagym.simulator.machine import Machine
 
     simulator = Machine(gpu("h100"))
-    code = Code(Builds(folder, simulator).compile((HERE / "simulator.cu").read_text(), "simulator"), simulator)
+    builds = Builds(folder, simulator)
+    builds.known["simulator"] = Code(builds.compile((HERE / "simulator.cu").read_text(), "simulator"), simulator)
     flags = ("-O3", "-march=native", "-fPIC", "-shared", "-lm")
     scalar = ctypes.CDLL(str(native("simulator-baselines.so", [HERE / "simulator.c"], flags)))
     table = Table(
@@ -118,7 +127,7 @@ def _table(folder: Path) -> Table:
     ):  # fmt: skip
         table.add_column(column, justify="right")
     for subject in subjects():
-        table.add_row(subject.kernel, *_row(code, scalar, subject))
+        table.add_row(subject.kernel, *_row(builds[subject.file], scalar, subject))
     return table
 
 

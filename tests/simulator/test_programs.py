@@ -111,6 +111,27 @@ sgemm("warp_tiles", (N // 64, M // 64), 128)
 sgemm("double_buffered", (N // 64, M // 64), 256, 2 * 4 * (64 * 16 + 16 * 64))
 
 
+def tensor_gemm(kernel: str) -> None:
+    def make(rng: np.random.Generator) -> Case:
+        a, b, c = normal(rng, M, 64), normal(rng, 64, N), empty(M, N)
+        if kernel.endswith("bfloat"):
+            kept = [a.view(np.uint32) & 0xFFFF0000, b.view(np.uint32) & 0xFFFF0000]
+            a, b = (bits.view(np.float32) for bits in kept)
+            given = [fixed((bits >> 16).astype(np.uint16)) for bits in kept]
+        else:
+            given = [fixed(a.astype(np.float16)), fixed(b.astype(np.float16))]
+            a, b = given
+        step = Step(kernel, (N // 64, M // 64), 128, (*given, c, M, N, 64))
+        return Case("tensor", [step], [(c, a.astype(np.float64) @ b.astype(np.float64))], atol=1e-4)
+
+    make.__name__ = kernel
+    program(make)
+
+
+for variant in ("gemm_wmma", "gemm_mma_half", "gemm_mma_bfloat"):
+    tensor_gemm(variant)
+
+
 # ---- reductions ----
 
 
