@@ -59,6 +59,8 @@ class Server:
         self.bodies: list[Body] = []
         """Of every message that was asked for and not refused, batched ones included."""
         self.answered: list[Body] = []
+        self.bills: list[tuple[Body, int]] = []
+        """The output tokens of every request that was answered, or at least worked on."""
         self.batches: dict[str, Batch] = {}
         self.failures: list[int] = []
         self.lock = threading.Lock()
@@ -83,6 +85,7 @@ class Server:
         answer = self.answer(body)
         with self.lock:
             self.answered.append(body)
+            self.bills.append((body, answer.usage["output_tokens"]))
             number = len(self.answered)
         content = [{"type": "thinking", "thinking": "hm", "signature": "x"}, {"type": "text", "text": answer.text}]
         return {
@@ -169,6 +172,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 server.held.wait(60)
                 time.sleep(0.02)
                 if fault == "drop":
+                    server.bills.append((body, server.answer(body).usage["output_tokens"]))
                     self.close_connection = True
                     return None
                 lines = [f"event: {e['type']}\ndata: {json.dumps(e)}\n\n" for e in events(server.message(body))]

@@ -15,7 +15,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -245,6 +247,32 @@ def test_requests_in_flight_hold_back_others(server: Server, collect: Collect) -
     assert summary.answers == 20
     assert not summary.exhausted
     assert summary.usd == pytest.approx(20 * 100e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_server_never_bills_more_than_the_ledger_or_the_budget_has(
+    server: Server, collect: Collect, tmp_path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    bodies = ["fast", "slow", "broken"]
+    stops = ["end_turn"] * 6 + ["refusal", "max_tokens"]
+    server.answer = lambda _: Answer(random.choice(bodies), random.choice(stops), output=random.randint(1, 1000))
+    server.faults = random.choices(["", "drop", "half", "ends early", "429"], [8, 1, 1, 1, 1], k=40)
+    server.outcomes = random.choices(["", "errored", "expired"], [6, 1, 1], k=30)
+    server.batch_faults = random.choices(["", "drop", "drop unseen"], k=5)
+    budget = random.choice([6, 12, 24]) * 1000e-6
+    settings = {"samples": 6, "attempts": 3, "until": 0.5, "batch": seed != 1, "budget_usd": budget, "max_retries": 1}
+    for _ in range(2):  # the second goes on where the first ended
+        with suppress(UsageError, InfrastructureError):
+            collect(**settings)
+    batched = [id(each["params"]) for batch in server.batches.values() for each in batch.requests]
+    billed = sum(cost * (0.5 if id(body) in batched else 1) for body, cost in server.bills)
+    with Ledger(tmp_path / "claude.jsonl") as book:
+        assert billed * 1e-6 <= book.spent / ledger.NANO + 1e-12
+        assert book.spent / ledger.NANO <= budget
+        assert not book.open
+    graded = [event.key for event in events(tmp_path, Answered) if event.is_candidate]
+    assert sorted(rollouts(tmp_path)) == sorted(graded)
 
 
 @pytest.mark.parametrize("fault", ["drop", "drop unseen", "429", "529"])
