@@ -54,6 +54,8 @@ class Case(NamedTuple):
     warp: bool = False
     module: str = ""
     """Declarations in front of the kernel."""
+    given: bytes = b""
+    """The content of one more parameter, `given`."""
     target: str = "sm_90a"
 
     @property
@@ -61,6 +63,8 @@ class Case(NamedTuple):
         """The module."""
         ports = [f"i{k}" for k in range(len(self.inputs))] + [f"o{k}" for k in range(len(self.outputs))]
         parameters = ", ".join(f".param .u64 {name}" for name in ports)
+        if self.given:
+            parameters += f", .param .align 16 .b8 given[{len(self.given)}]"
         lines = [
             f".version 9.0\n.target {self.target}\n.address_size 64\n{self.module}",
             f".visible .entry k({parameters})\n{{",
@@ -106,7 +110,8 @@ class Case(NamedTuple):
         inputs = self.data()
         count = inputs[0].size * 8 // self.inputs[0].width
         outputs = [np.full(count * port.width // 8, FRESH, np.uint8) for port in self.outputs]
-        Code(ptx or self.ptx, machine).run("k", count // BLOCK, BLOCK, *inputs, *outputs)
+        given = [self.given] if self.given else []
+        Code(ptx or self.ptx, machine).run("k", count // BLOCK, BLOCK, *inputs, *outputs, *given)
         elements = [_integers(array, port.width) for array, port in zip(inputs, self.inputs, strict=True)]
         got: list[list[int]] = [[] for _ in range(count)]
         for array, port in zip(outputs, self.outputs, strict=True):

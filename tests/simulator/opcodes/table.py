@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from opcodes.case import Case, case_of
-from opcodes.families import arithmetic, bits, compare, convert
+from opcodes.families import arithmetic, bits, compare, control, convert, lanes, memory
 
-FAMILY_MODULES = (arithmetic, bits, compare, convert)
+FAMILY_MODULES = (arithmetic, bits, compare, control, convert, lanes, memory)
 """Importing them fills case.FAMILIES."""
 
 
