@@ -148,7 +148,7 @@ def memory_of(*arrays: NDArray[Any]) -> dict[int, Memory]:
     for slot, array in enumerate(arrays):
         data = array.view(np.uint8).reshape(-1)
         read_only = not data.flags.writeable
-        memory[slot] = Memory(data.copy() if read_only else data, "abcdefgh"[slot], read_only)
+        memory[slot] = Memory(data.copy() if read_only else data, chr(ord("a") + slot), read_only)
     return memory
 
 

@@ -54,6 +54,8 @@ class Case(NamedTuple):
     warp: bool = False
     module: str = ""
     """Declarations in front of the kernel."""
+    fault: str = ""
+    """The kind of fault that it must end with, instead of results."""
     given: bytes = b""
     """The content of one more parameter, `given`."""
     target: str = "sm_90a"
@@ -105,13 +107,16 @@ class Case(NamedTuple):
             arrays.append(np.frombuffer(raw, np.uint8))
         return tuple(arrays)
 
-    def run(self, machine: Machine, *, ptx: str = "") -> list[str]:
-        """Runs the kernel; every thread whose result is not what the oracle says, in words."""
+    def run(self, machine: Machine, *, checked: bool = True) -> list[str]:
+        """Runs the kernel, with or without checks; every thread whose result is not what must come, in words."""
         inputs = self.data()
         count = inputs[0].size * 8 // self.inputs[0].width
         outputs = [np.full(count * port.width // 8, FRESH, np.uint8) for port in self.outputs]
-        given = [self.given] if self.given else []
-        Code(ptx or self.ptx, machine).run("k", count // BLOCK, BLOCK, *inputs, *outputs, *given)
+        arguments = [*inputs, *outputs, *([self.given] if self.given else [])]
+        run = Code(self.ptx, machine).try_run("k", count // BLOCK, BLOCK, *arguments, checked=checked)
+        if run.faults or self.fault:
+            kinds = [fault.kind for fault in run.faults]
+            return [] if kinds == [self.fault] else [f"{self.name} ends with {kinds}: {run.faults[0].message}"]
         elements = [_integers(array, port.width) for array, port in zip(inputs, self.inputs, strict=True)]
         got: list[list[int]] = [[] for _ in range(count)]
         for array, port in zip(outputs, self.outputs, strict=True):
@@ -134,7 +139,7 @@ class Case(NamedTuple):
         return wrong
 
 
-_LETTERS = "abcdefgh"
+_LETTERS = "abcdefghijkl"
 
 
 def _integers(array: NDArray[Any], width: int) -> list[int]:

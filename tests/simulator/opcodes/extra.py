@@ -66,9 +66,52 @@ def _names() -> Iterator[str]:
     yield from (f"slct.{type_}.{by}" for type_ in ("b16", "u32", "f32", "s64", "f64") for by in ("s32", "f32"))
     yield "slct.ftz.b32.f32"
     yield from _conversions()
+    yield from _memory()
+    yield from _lanes()
     yield from (f"cvta{to}.{space}.u64" for to in ("", ".to") for space in ("global", "shared", "local", "const"))
     yield from (f"isspacep.{space}" for space in ("global", "shared", "local"))
     yield from (f"mov.{type_}" for type_ in ("b16", "u16", "b32", "u32", "s32", "f32", "b64", "u64", "f64", "pred"))
+
+
+def _memory() -> Iterator[str]:
+    for space in (".global", ".shared", ".local", ""):
+        for type_ in ("u8", "s8", "u16", "s16", "b32", "s32", "f32", "u64", "f64"):
+            yield from (f"ld{space}.{type_}", f"st{space}.{type_}")
+        for vector in ("v2.u8", "v4.u8", "v2.s16", "v4.u16", "v2.f32", "v4.b32", "v2.u64", "v2.f64"):
+            yield from (f"ld{space}.{vector}", f"st{space}.{vector}")
+    yield from (f"ld.{space}.{type_}" for space in ("const", "param") for type_ in ("s8", "u16", "v4.f32", "v2.u64"))
+    yield from (f"ld.global.{how}.v2.u32" for how in ("ca", "cg", "cs", "lu", "cv", "nc", "L1::no_allocate"))
+    yield from ("ld.global.nc.L1::no_allocate.L2::256B.v4.b32", "ld.relaxed.gpu.global.u32", "ld.acquire.sys.b64")
+    yield from (f"st.global.{how}.v4.f32" for how in ("wb", "cg", "cs", "wt"))
+    yield from ("st.relaxed.gpu.global.u32", "st.release.gpu.global.b64", "st.volatile.global.f32", "ld.volatile.u64")
+    for space in (".global", ".shared", ""):
+        for type_ in ("u32", "s32", "u64", "s64"):
+            yield from (f"atom{space}.{op}.{type_}" for op in ("min", "max"))
+        yield from (f"atom{space}.add.{type_}" for type_ in ("u32", "s32", "u64", "f32", "f64"))
+        for type_ in ("b32", "b64"):
+            yield from (f"atom{space}.{op}.{type_}" for op in ("and", "or", "xor", "exch", "cas"))
+        yield from (f"atom{space}.{op}.u32" for op in ("inc", "dec"))
+        yield from (f"atom{space}.add.noftz.{type_}" for type_ in ("f16", "f16x2", "bf16", "bf16x2"))
+        yield from (f"red{space}.{op}" for op in ("add.u32", "add.f32", "max.s32", "or.b32", "add.u64"))
+        yield f"atom{space}.cas.b16"
+    yield from ("atom.acquire.gpu.global.cas.b32", "atom.acq_rel.sys.global.add.u64", "red.release.gpu.global.add.s32")
+
+
+def _lanes() -> Iterator[str]:
+    yield from (f"shfl.sync.{mode}.b32" for mode in ("up", "down", "bfly", "idx"))
+    yield from ("vote.sync.all.pred", "vote.sync.any.pred", "vote.sync.uni.pred", "vote.sync.ballot.b32")
+    yield from (f"match.{kind}.sync.{type_}" for kind in ("any", "all") for type_ in ("b32", "b64"))
+    yield from (f"redux.sync.{op}.{type_}" for op in ("add", "min", "max") for type_ in ("u32", "s32"))
+    yield from (f"redux.sync.{op}.b32" for op in ("and", "or", "xor"))
+    for head in ("bar", "barrier", "barrier.cta"):
+        yield f"{head}.sync"
+        for aligned in ("", ".aligned")[: 1 if head == "bar" else 2]:
+            yield from (f"{head}.red.{op}{aligned}" for op in ("popc.u32", "and.pred", "or.pred"))
+    yield from ("exit", "brx.idx", "fence.acq_rel.gpu", "fence.sc.sys", "membar.cta", "membar.sys")
+    for count in ("x1", "x2", "x4"):
+        for trans in ("", ".trans"):
+            yield f"ldmatrix.sync.aligned.m8n8.{count}{trans}.shared.b16"
+            yield f"stmatrix.sync.aligned.m8n8.{count}{trans}.shared.b16"
 
 
 def _conversions() -> Iterator[str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from opcodes.case import Case, case_of
-from opcodes.families import arithmetic, bits, compare, control, convert, lanes, memory
+from opcodes.families import arithmetic, barriers, bits, compare, control, convert, lanes, matrix, memory
 
-FAMILY_MODULES = (arithmetic, bits, compare, control, convert, lanes, memory)
+FAMILY_MODULES = (arithmetic, barriers, bits, compare, control, convert, lanes, matrix, memory)
 """Importing them fills case.FAMILIES."""
 
 

@@ -90,11 +90,17 @@ def barrier_reduction(name: str, parts: list[str]) -> Case:
 
 
 @family("nanosleep", "membar", "fence")
-def pause(name: str, parts: list[str]) -> Case | None:
+def pause(name: str, parts: list[str]) -> Case:
     """Memory written in front of it reads the same behind it."""
-    if "proxy" in parts or "cluster" in name:
-        return None
     operand = " 20" if name.startswith("nanosleep") else ""
     body = area("shared") + f"st.shared.b32 [%w5], %a; st.global.b32 [%po0], %a; {name}{operand};"
     body += " ld.shared.b32 %t3, [%w5]; ld.global.b32 %t4, [%po0]; add.u32 %o0, %t3, %t4;"
     return elementwise(name, ["b32"], "b32", lambda a: 2 * a & FULL, body=body, values=tuples(["b32"], 60))
+
+
+@family("trap")
+def trap(name: str, parts: list[str]) -> Case:
+    """One thread of the second block traps."""
+    body = "setp.eq.u32 %p1, %a, 77; mov.b32 %o0, 0; @%p1 trap;"
+    values = [[*([0] * 90), 77, *([0] * 37)]]
+    return elementwise(name, ["b32"], "b32", lambda a: 0, body=body, values=values, fault="trap")

@@ -1,4 +1,4 @@
-"""Loads, stores, atomics and copies (PTX ISA 9.0, 9.7.9 and 9.7.13): every byte that must change, and its neighbours."""
+"""Loads, stores, atomics and copies (PTX ISA 9.0, 9.7.9 and 9.7.13): every byte that changes, and its neighbours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from opcodes.case import FRESH, Case, Port, Wanted, family
 from opcodes.exact import F32, FORMATS, decode, encode, flush, total
-from opcodes.families.common import nan_of
+from opcodes.families.common import elementwise, nan_of
 from opcodes.values import SCALARS, WIDTHS, signed, tuples
 
 SPACES = ("global", "shared", "local", "const", "param")
@@ -265,8 +265,10 @@ def shared_name(name: str, parts: Sequence[str]) -> str:
 @family("cp")
 def copy_async(name: str, parts: list[str]) -> Case | None:
     """The way to shared memory and what waits for it, whole and with a source cut short."""
-    if "bulk" in parts or "mbarrier" in parts:
+    if "bulk" in parts:
         return None
+    if "mbarrier" in parts:
+        return copies_arrive(name)
     copy = name if "shared" in name else "cp.async.ca.shared.global"
     size = 16 if "cg" in copy else 8
     group = "cp.async.wait_all;" if name == "cp.async.wait_all" else "cp.async.commit_group; cp.async.wait_group 0;"
@@ -286,12 +288,21 @@ def copy_async(name: str, parts: list[str]) -> Case | None:
             answers.append([*data, *([0xFF] * (16 - size)), *data[:kept], *([0] * (size - kept)), *rest])
         return answers
 
-    return Case(
-        name,
-        body,
-        (Port(width, in_memory=True),),
-        (patterns(size),),
-        (Port(256, 8, in_memory=True),),
-        wanted,
-        warp=True,
+    ports = (Port(width, in_memory=True),), (Port(256, 8, in_memory=True),)
+    return Case(name, body, ports[0], (patterns(size),), ports[1], wanted, warp=True)
+
+
+def copies_arrive(name: str) -> Case:
+    """The thread's copies arrive for it: without .noinc on top of the arrivals counted."""
+    body = (
+        f"{area('shared')} .shared .align 8 .b64 barrier; mov.u64 %w8, barrier; cvt.u32.u64 %t9, %w8;\n"
+        f"mov.u32 %t7, %tid.x; setp.eq.u32 %p1, %t7, 0; @%p1 mbarrier.init.shared.b64 [%t9], 64; bar.sync 0;\n"
+        f"cvt.u32.u64 %t8, %w5; cp.async.ca.shared.global [%t8], [%pa], 4; {name} [%t9];\n"
+        f"mbarrier.arrive.shared.b64 %w6, [%t9];\n"
+        f"WAIT: mbarrier.try_wait.parity.shared.b64 %p3, [%t9], 0; @!%p3 bra WAIT;\n"
+        "xor.b32 %t5, %t5, 32; mul.wide.u32 %w5, %t5, 64; add.s64 %w5, %w5, %w4; ld.shared.b32 %o0, [%w5];\n"
     )
+    (values,) = tuples(["b32"], 200)
+    values = values[: len(values) // 64 * 64]
+    partners = [values[k ^ 32] for k in range(len(values))]
+    return elementwise(name, ["b32", "b32"], "b32", lambda a, b: b, body=body, values=(values, partners))
