@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from cudagym.build.program import MAX_SLOTS, address_of
 from cudagym.errors import Unsupported
-from cudagym.simulator.flow import CARRY, Flow, results
+from cudagym.simulator.flow import CARRY, RESERVED_SHARED, Flow, results
 from cudagym.simulator.flow import operands as registers_read
 from cudagym.simulator.ptx import (
     SIZES,
@@ -34,6 +34,9 @@ LOCAL_WINDOW = 1 << 41
 """As in runtime.h."""
 
 GRID_WORKSPACE_SLOT = MAX_SLOTS - 1
+HEAP_SLOT = MAX_SLOTS - 2
+HEAP_BYTES = 8 << 20
+"""What kernels allocate from with malloc and new: as much as CUDA gives by default."""
 GRID_WORKSPACE = address_of(GRID_WORKSPACE_SLOT)
 """Where cooperative_groups keeps the barrier of a whole grid; it finds the address in two special registers."""
 
@@ -358,10 +361,19 @@ class Emitter:
             return Value(f"<{lanes}>", "i32", LANES)
         if base in ("envreg1", "envreg2"):
             return constant(GRID_WORKSPACE >> (32 if base == "envreg1" else 0), "i32")
-        if base in ("cluster_ctarank", "cluster_ctaid", "is_explicit_cluster", "gridid"):
+        if base == "is_explicit_cluster":
+            return constant(0, "i1")
+        if base in ("cluster_ctarank", "cluster_ctaid", "gridid"):
             return constant(0, "i64" if base == "gridid" else "i32")
-        if base in ("cluster_nctarank", "cluster_nctaid"):
+        if base in ("cluster_nctarank", "cluster_nctaid"):  # without clusters, each block is one
             return constant(1, "i32")
+        if base in ("clusterid", "nclusterid"):
+            return self._field("%ctaid" if base == "clusterid" else "%shape", index + 3 * (base == "nclusterid"))
+        if base in ("reserved_smem_offset_begin", "reserved_smem_offset_1", "reserved_smem_offset_end"):
+            end = self._field("%shape", 7)
+            return end if base.endswith("end") else self.op("sub", end, constant(RESERVED_SHARED, "i32"))
+        if base == "aggr_smem_size":
+            return self._field("%shape", 7)
         raise Unsupported(f"the special register %{name}", self.instruction.line)
 
     def _clock(self) -> Value:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cudagym.build.names import kernel_title
 from cudagym.build.program import FIRST_ADDRESS, SLOT_BITS, SLOT_BYTES, Launch
 from cudagym.device import Fault, FaultKind
+from cudagym.simulator.calls import STACK, STACK_BYTES
 from cudagym.simulator.emit import LANES, LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW
 from cudagym.simulator.flow import Flow
 from cudagym.simulator.native import FaultRecord
@@ -24,6 +25,7 @@ KINDS: dict[int, FaultKind] = {
     10: "timed_out",
     12: "uninitialised",
     13: "trap",
+    14: "trap",
 }
 """By enum FaultKind of runtime.h. 7: over the budget of instructions, 8: of time, 10: a loop that cannot end."""
 NO_MEMORY = 11
@@ -148,12 +150,15 @@ class Explainer:
             case 6:
                 return self._deadlock(record, who, at)
             case 9:
-                what = "an assertion failed" if self._is_assertion(record.site) else "__trap() was called"
-                return f"trap: {what} in {who}{at}"
+                return f"trap: {self._trapped(record.site)} in {who}{at}"
             case 10:
                 return f"timed out: {who} is in a loop{at} that never ends: nothing it computes changes any more"
             case 13:
                 return f"trap: {who} {self._misuse(record)}{at}"
+            case 14:
+                return (
+                    f"trap: {who} frees {record.address:#x}{at}, which malloc has not given, or which is free already"
+                )
             case 8:
                 return f"timed out: the wall-clock limit was reached in {who}{at}"
         return f"timed out: the limit on executed instructions was reached in {who}{at}"
@@ -189,8 +194,14 @@ class Explainer:
             )
         return f"gives an mbarrier a count of arrivals that is not between 1 and {_MOST_ARRIVALS}"
 
-    def _is_assertion(self, site: int) -> bool:
-        return 0 <= site < len(self.flow.instructions) and "assert" in self.flow.instructions[site].modifiers
+    def _trapped(self, site: int) -> str:
+        kind, *texts = (*self.flow.instructions[site].modifiers, "")
+        if kind == "call":
+            return "a call through a pointer that holds no function of this signature"
+        if kind != "assert":
+            return "__trap() was called"
+        condition, function, _ = texts
+        return f"an assertion failed: {condition or '(not known)'} in {function or 'a function'}"
 
     def _deadlock(self, record: FaultRecord, who: str, at: str) -> str:
         waits_for_warp = "sync" in self._name(record.site)
@@ -230,6 +241,12 @@ class Explainer:
             )
             window = {"shared": SHARED_WINDOW, "local": LOCAL_WINDOW}.get(space, PARAM_WINDOW)
             offset = record.address if record.address < SHARED_WINDOW else record.address - window
+            stack = self.flow.frame.local.get(STACK, 1 << 62)
+            if space == "local" and offset >= stack:
+                return (
+                    f"out of bounds: {who} runs out of its stack of {STACK_BYTES} bytes{at}: functions that call "
+                    "themselves, or each other, go too deep"
+                )
             if 0 <= offset <= size - record.width:
                 why = f"which allows no such {verb[:-1]}"
             elif offset >= size:

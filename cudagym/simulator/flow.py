@@ -1,4 +1,4 @@
-"""A kernel's control flow: device functions inlined, instructions in basic blocks, live registers.
+"""A kernel's control flow: instructions in basic blocks, live registers. Calls are gone (see calls.py).
 
 Basic blocks keep the order of the text, because the block with the lowest number runs first when a warp has
 diverged; in nvcc's layout that is what lets lanes meet again. An instruction at which lanes of a warp wait for
@@ -8,30 +8,27 @@ each other (`shfl.sync`, ...) starts a block, so that waiting lanes have a place
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from cudagym.errors import Unsupported
+from cudagym.simulator.calls import FREE, Flat, flatten
 from cudagym.simulator.ptx import (
     Address,
     Function,
     Guard,
-    Immediate,
     Instruction,
     Label,
     Module,
-    Names,
-    Negated,
     Operand,
-    Pair,
     Register,
+    Special,
     Symbol,
-    Variable,
-    Vector,
+    registers_in,
 )
 
-MAX_INSTRUCTIONS = 40_000
-MAX_DEPTH = 32
+RESERVED_SHARED = 1024
+"""Bytes per block (CUDA C++ Programming Guide 13.0, "Compute Capabilities")."""
 MAX_BLOCK = 250
 """Longer straight-line code is cut: the time that LLVM takes grows with the square of a block's length."""
 CARRY = Register("%cc", "pred")
@@ -46,8 +43,8 @@ _WAITING = frozenset(("shfl", "vote", "match", "redux", "elect", *_MATRIX))
 _NO_RESULT = frozenset((
     "st", "red", "cp", "bra", "brx", "bar", "barrier", "ret", "exit", "trap", "brkpt", "call", "prefetch",
     "prefetchu", "fence", "membar", "nanosleep", "discard", "applypriority", "griddepcontrol", "pmevent",
+    FREE,
 ))  # fmt: skip
-_IGNORED_CALLS = frozenset(("vprintf",))
 
 
 class End(NamedTuple):
@@ -81,6 +78,8 @@ class Frame(NamedTuple):
     static_shared_bytes: int
     parameters: dict[str, int]
     parameter_bytes: int
+    reserved_shared_bytes: int = 0
+    """Shared memory that cooperative_groups takes from what the system reserves, behind the kernel's own."""
 
 
 class Flow(NamedTuple):
@@ -102,178 +101,53 @@ class Flow(NamedTuple):
 
 
 def flow_of(module: Module, entry: Function) -> Flow:
-    """Control flow of `entry`. Raises Unsupported for clusters, recursion and calls that cannot be inlined."""
+    """Control flow of `entry`. Raises Unsupported for clusters and calls of functions that nothing defines."""
     cluster = re.search(r"\.reqnctapercluster\s+([\d,\s]+)", entry.text.partition("{")[0])
     if cluster and set(re.findall(r"\d+", cluster[1])) != {"1"}:
         line = next((s.line for s in entry.body if isinstance(s, Instruction)), None)
         raise Unsupported("a launch in thread block clusters", line, "launch the kernel without __cluster_dims__")
-    inliner = _Inliner(module)
-    inliner.expand(entry, "", {}, entry.name, ())
-    frame = _frame(module, entry, inliner.variables)
-    instructions, blocks = _split(inliner.statements, inliner.targets)
+    flat = flatten(module, entry)
+    frame = _frame(module, entry, flat)
+    instructions, blocks = _split(_unguarded(flat.statements), flat.targets)
     return Flow(entry.name, blocks, instructions, _liveness(blocks), frame)
 
 
-class _Inliner:
-    """Flattens calls: a callee's registers, labels and variables get a prefix of their own."""
-
-    def __init__(self, module: Module) -> None:
-        self.module = module
-        self.statements: list[Instruction | Label] = []
-        self.variables: list[Variable] = []
-        self.targets: dict[str, tuple[str, ...]] = {}
-        self.copies = 0
-
-    def expand(
-        self, function: Function, prefix: str, arguments: dict[str, str], end: str, callers: tuple[str, ...]
-    ) -> None:
-        """Appends the body of `function`; `arguments` maps its parameters to the caller's variables."""
-        renamed = dict(arguments)
-        for variable in function.variables:
-            renamed[variable.name] = prefix + variable.name
-            self.variables.append(variable._replace(name=prefix + variable.name))
-        labels = {s.name for s in function.body if isinstance(s, Label)} | set(function.targets)
-        renamed.update((label, prefix + label) for label in labels)
-        for label, targets in function.targets.items():
-            self.targets[prefix + label] = tuple(prefix + target for target in targets)
-        rename = _Renamer(prefix, renamed)
-        for statement in function.body:
-            if isinstance(statement, Label):
-                self.statements.append(Label(prefix + statement.name))
-                continue
-            instruction = rename.instruction(statement)
-            if instruction.opcode == "call":
-                self._call(instruction, function, callers)
-            elif instruction.opcode == "ret" and prefix:
-                target = (Symbol(end),)
-                self.statements.append(instruction._replace(opcode="bra", operands=target))
-            else:
-                self._append(instruction)
-        if len(self.statements) > MAX_INSTRUCTIONS:
-            raise Unsupported(f"a kernel of more than {MAX_INSTRUCTIONS} instructions")
-
-    def _append(self, instruction: Instruction) -> None:
-        """Control and waiting instructions lose their guard to a branch around them."""
-        control = instruction.opcode in ("bar", "barrier", "trap", "brx", "exit", "ret", *_WAITING)
-        control = control or _waits(instruction)
-        if instruction.guard is None or not control:
-            self.statements.append(instruction)
-            if instruction.opcode in ("bar", "barrier") and "red" in instruction.modifiers:
-                result, *rest = instruction.operands
-                self.statements[-1] = instruction._replace(operands=tuple(rest))
-                self.statements.append(instruction._replace(opcode=BARRIER_RESULT, operands=(result,)))
-            return
-        self._around(instruction, lambda: self._append(instruction._replace(guard=None)))
-
-    def _around(self, instruction: Instruction, guarded: Callable[[], None]) -> None:
-        guard = instruction.guard
-        if guard is None:
-            guarded()
-            return
-        self.copies += 1
-        label = f"%skip{self.copies}"
-        inverse = Guard(guard.register, not guard.negated)
-        self.statements.append(
-            instruction._replace(opcode="bra", modifiers=(), operands=(Symbol(label),), guard=inverse)
-        )
-        guarded()
-        self.statements.append(Label(label))
-
-    def _call(self, call: Instruction, caller: Function, callers: tuple[str, ...]) -> None:
-        has_result = isinstance(call.operands[0], Names)
-        callee, *rest = call.operands[has_result:]
-        if not isinstance(callee, Symbol):
-            raise Unsupported("a call through a function pointer", call.line)
-        results = call.operands[0].names if isinstance(call.operands[0], Names) else ()
-        arguments = rest[0].names if rest and isinstance(rest[0], Names) else ()
-        self._around(call, lambda: self._inline(call, callee.name, results, arguments, (*callers, caller.name)))
-
-    def _inline(
-        self,
-        call: Instruction,
-        name: str,
-        results: tuple[str, ...],
-        arguments: tuple[str, ...],
-        callers: tuple[str, ...],
-    ) -> None:
-        if name in _IGNORED_CALLS:
-            return
-        if name == "__assertfail":
-            self.statements.append(call._replace(opcode="trap", modifiers=("assert",), operands=(), guard=None))
-            return
-        function = self.module.functions.get(name)
-        if function is None:
-            raise Unsupported(f"a call of {name}", call.line)
-        if name in callers or len(callers) > MAX_DEPTH:
-            raise Unsupported(f"recursion in {name}", call.line)
-        formal = [p.name for p in (*function.returns, *function.parameters)]
-        if len(formal) != len(results) + len(arguments):
-            raise Unsupported(f"a call of {name} with other parameters than it declares", call.line)
-        self.copies += 1
-        prefix = f"{self.copies}:"
-        end = f"%end{self.copies}"
-        self.expand(function, prefix, dict(zip(formal, (*results, *arguments), strict=True)), end, callers)
-        self.statements.append(Label(end))
+def _unguarded(statements: list[Instruction | Label]) -> list[Instruction | Label]:
+    """Control and waiting instructions lose their guard to a branch around them; `bar.red` its result to another."""
+    done: list[Instruction | Label] = []
+    for number, statement in enumerate(statements):
+        if isinstance(statement, Label):
+            done.append(statement)
+            continue
+        guard, label = statement.guard, f"%past{number}"
+        control = statement.opcode in ("bar", "barrier", "trap", "brx", "exit", "ret", *_WAITING) or _waits(statement)
+        if guard and control:
+            inverse = Guard(guard.register, not guard.negated)
+            done.append(statement._replace(opcode="bra", modifiers=(), operands=(Symbol(label),), guard=inverse))
+            statement = statement._replace(guard=None)
+        done.append(statement)
+        if statement.opcode in ("bar", "barrier") and "red" in statement.modifiers:
+            result, *rest = statement.operands
+            done[-1] = statement._replace(operands=tuple(rest))
+            done.append(statement._replace(opcode=BARRIER_RESULT, operands=(result,)))
+        if guard and control:
+            done.append(Label(label))
+    return done
 
 
-class _Renamer:
-    """Prefixes the registers of an inlined function and renames its symbols."""
-
-    def __init__(self, prefix: str, names: dict[str, str]) -> None:
-        self.prefix, self.names = prefix, names
-        self.known: dict[Operand | None, Operand | None] = {}
-
-    def instruction(self, instruction: Instruction) -> Instruction:
-        if not self.prefix:
-            return instruction
-        guard = instruction.guard
-        return instruction._replace(
-            operands=tuple(self.operand(operand) for operand in instruction.operands),
-            guard=guard and Guard(self.register(guard.register), guard.negated),
-        )
-
-    def register(self, register: Register) -> Register:
-        return Register(self.prefix + register.name, register.type)
-
-    def operand(self, operand: Operand | None) -> Operand | None:
-        if operand not in self.known:
-            self.known[operand] = self._renamed(operand)
-        return self.known[operand]
-
-    def _renamed(self, operand: Operand | None) -> Operand | None:
-        match operand:
-            case Register():
-                return self.register(operand)
-            case Symbol(name, offset):
-                return Symbol(self.names.get(name, name), offset)
-            case Address(base, offset):
-                renamed = self.operand(base)
-                assert isinstance(renamed, Register | Symbol | Immediate)
-                return Address(renamed, offset)
-            case Negated(register):
-                return Negated(self.register(register))
-            case Pair(first, second):
-                return Pair(first and self.register(first), second and self.register(second))
-            case Vector(elements):
-                return Vector(tuple(self.operand(element) for element in elements))
-            case Names(names):
-                return Names(tuple(self.names.get(name, name) for name in names))
-        return operand
-
-
-def _frame(module: Module, entry: Function, variables: list[Variable]) -> Frame:
+def _frame(module: Module, entry: Function, flat: Flat) -> Frame:
     local: dict[str, int] = {}
     shared: dict[str, int] = {}
     local_end = shared_end = 0
-    for variable in variables:
+    for variable in flat.variables:
         align = max(variable.align, 4)
         if variable.space == "shared":
             continue
         local_end = -(-local_end // align) * align
         local[variable.name] = local_end
         local_end += variable.size
-    statics = [v for v in (*module.shared, *variables) if v.space == "shared"]
-    used = set(_symbols(entry, module))
+    statics = [v for v in (*module.shared, *flat.variables) if v.space == "shared"]
+    used = set(_symbols(module, flat.reached))
     dynamic = [v for v in statics if v.size == 0]
     for variable in statics:
         if variable.size and (variable.name in used or variable not in module.shared):
@@ -288,24 +162,22 @@ def _frame(module: Module, entry: Function, variables: list[Variable]) -> Frame:
             shared_end = start
     parameters = {p.name: p.offset for p in entry.parameters}
     end = max((p.offset + p.size for p in entry.parameters), default=0)
-    return Frame(local, -(-local_end // 4) * 4, shared, shared_end, parameters, end)
+    reserved = any(
+        isinstance(operand, Special) and operand.name.startswith("reserved_smem")
+        for statement in flat.statements
+        for operand in (statement.operands if isinstance(statement, Instruction) else ())
+    )
+    return Frame(local, -(-local_end // 4) * 4, shared, shared_end, parameters, end, RESERVED_SHARED * reserved)
 
 
-def _symbols(entry: Function, module: Module) -> Iterator[str]:
-    """Names that the entry or a function it may call mentions."""
-    seen, todo = {entry.name}, [entry]
-    while todo:
-        for statement in todo.pop().body:
-            if isinstance(statement, Label):
-                continue
-            for operand in statement.operands:
+def _symbols(module: Module, functions: frozenset[str]) -> Iterator[str]:
+    """Names that the functions mention."""
+    for name in functions:
+        for statement in module.functions[name].body:
+            for operand in statement.operands if isinstance(statement, Instruction) else ():
                 symbol = operand.base if isinstance(operand, Address) else operand
-                if not isinstance(symbol, Symbol):
-                    continue
-                yield symbol.name
-                if symbol.name in module.functions and symbol.name not in seen:
-                    seen.add(symbol.name)
-                    todo.append(module.functions[symbol.name])
+                if isinstance(symbol, Symbol):
+                    yield symbol.name
 
 
 # ---- basic blocks ----
@@ -418,22 +290,6 @@ def successors(block: BasicBlock, count: int) -> tuple[int, ...]:
 
 
 # ---- registers ----
-
-
-def registers_in(operand: Operand | None) -> Iterator[Register]:
-    """All registers that an operand mentions."""
-    match operand:
-        case Register():
-            yield operand
-        case Address(base=Register() as base):
-            yield base
-        case Negated(register):
-            yield register
-        case Pair(first, second):
-            yield from (register for register in (first, second) if register)
-        case Vector(elements):
-            for element in elements:
-                yield from registers_in(element)
 
 
 def results(instruction: Instruction) -> tuple[Register, ...]:

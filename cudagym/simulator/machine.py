@@ -38,8 +38,9 @@ from cudagym.device import Counters, Fault, LaunchRun, Limits, Run
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
+from cudagym.simulator.calls import function_addresses
 from cudagym.simulator.clock import occupancy
-from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, LANES, Context
+from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, HEAP_BYTES, HEAP_SLOT, LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of, operands, results
 from cudagym.simulator.isa import lower_instruction
@@ -105,10 +106,10 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...], rows: 
     function = module.functions.get(name)
     if function is None or not function.is_entry:
         raise GraderError(f"the PTX has no kernel {name}")
-    context = Context(runtime().layout, dict(addresses), rows)
+    context = Context(runtime().layout, {**function_addresses(module), **dict(addresses)}, rows)
     try:
         flow = flow_of(module, function)
-        key = key_of(_code_text(flow), repr(flow.frame), repr(addresses), repr(rows))
+        key = key_of(_code_text(flow), repr(flow.frame), repr(context.addresses), repr(rows))
         native = native_kernel(key, lambda: lower(flow, context, lower_instruction))
     except (LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
         raise GraderError(f"the PTX of {kernel_title(name)} is malformed: {type(error).__name__}: {error}") from error
@@ -260,6 +261,8 @@ class _Attempt:
             self._set_slot(slot, given.bytes, given.name, _READ_ONLY if given.read_only else 0)
         self._load_variables()
         self._set_slot(GRID_WORKSPACE_SLOT, np.zeros(64, np.uint8), "the grid's barrier", 0)
+        if "malloc" in program.module.ptx:
+            self._set_slot(HEAP_SLOT, np.full(HEAP_BYTES, _POISON, np.uint8), "the heap", 0)
 
     # -- preparation --
 
@@ -300,8 +303,9 @@ class _Attempt:
 
     def _load_variables(self) -> None:
         """Module variables start from the image in the PTX, each time."""
-        declared = {v.name: v for v in _parsed(self.program.module.ptx).variables}
-        addresses = {v.name: address_of(v.slot) for v in self.program.module.variables}
+        module = _parsed(self.program.module.ptx)
+        declared = {v.name: v for v in module.variables}
+        addresses = {v.name: address_of(v.slot) for v in self.program.module.variables} | function_addresses(module)
         needed = sum(variable.size for variable in self.program.module.variables)
         if needed > (most := self.gpu.dram_bytes):
             raise LaunchFailed(f"the module's variables need {needed} bytes, the {self.gpu.title} has {most}")
@@ -470,6 +474,8 @@ class _Grid:
         self.kernel = attempt.kernels[launch.kernel, in_rows(launch)]
         frame = self.kernel.flow.frame
         self.shared_bytes = frame.static_shared_bytes + launch.dynamic_shared_bytes
+        if frame.reserved_shared_bytes:
+            self.shared_bytes = -(-self.shared_bytes // 128) * 128 + frame.reserved_shared_bytes
         self.explainer = Explainer(self.kernel.flow, launch, attempt.places, self.shared_bytes)
         warps = -(-launch.threads // LANES)
         self.shape = np.array(

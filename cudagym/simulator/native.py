@@ -23,7 +23,7 @@ from cudagym.errors import GraderError
 from cudagym.simulator.lower import Lowered
 
 _HERE = Path(__file__).parent
-_C_SOURCES = ("barriers.c", "math.c", "matrix.c", "memory.c", "schedule.c", "watch.c")
+_C_SOURCES = ("barriers.c", "heap.c", "math.c", "matrix.c", "memory.c", "schedule.c", "watch.c")
 _WITHOUT_EFFECT = ("clock.py", "executor.py", "faults.py", "gpu.py", "machine.py")
 """Modules beside this one that compiled code does not depend on."""
 _LAYOUT = (

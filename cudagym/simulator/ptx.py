@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -171,6 +172,10 @@ class Variable(NamedTuple):
     relocations: tuple[Relocation, ...] = ()
 
 
+Signature = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
+"""Size and alignment of each result and each parameter, in bytes."""
+
+
 class Function(NamedTuple):
     """An entry or a device function."""
 
@@ -182,12 +187,34 @@ class Function(NamedTuple):
     variables: tuple[Variable, ...]
     """Variables of the spaces local, shared and param declared inside."""
     targets: dict[str, tuple[str, ...]]
-    """Branch tables: label to labels."""
+    """Branch tables, and lists of functions that a pointer may call: label to names."""
+    prototypes: dict[str, Signature]
+    """What calls through pointers pass: label to sizes and alignments."""
     max_threads: int
     """Threads per block the function may be launched with."""
     required_threads: tuple[int, int, int] | None
     text: str
     """The function as written."""
+
+    @property
+    def signature(self) -> Signature:
+        return _signature(self.returns, self.parameters)
+
+
+def registers_in(operand: Operand | None) -> Iterator[Register]:
+    """All registers that an operand mentions."""
+    match operand:
+        case Register():
+            yield operand
+        case Address(base=Register() as base):
+            yield base
+        case Negated(register):
+            yield register
+        case Pair(first, second):
+            yield from (register for register in (first, second) if register)
+        case Vector(elements):
+            for element in elements:
+                yield from registers_in(element)
 
 
 class Module(NamedTuple):
@@ -260,6 +287,7 @@ _PARAMETER = re.compile(
         ([\w$%]+)\s*((?:\[\s*\w*\s*\])*)""",
     re.VERBOSE,
 )
+_PROTOTYPE = re.compile(r"\.callprototype\s*(?:\(([^)]*)\)\s*)?_\s*(?:\(([^)]*)\))?")
 _REGISTERS = re.compile(r"\.reg\s*(?:\.v[24]\s*)?\.(\w+)\s+(.*)", re.DOTALL)
 _ADDRESS = re.compile(r"\[\s*([^\s+\-\]]+|-?\w+)\s*(?:([+-])\s*(-?\w+))?\s*\]$")
 _INTEGER = re.compile(r"([+-]?)\s*(0[xX][0-9a-fA-F]+|0[bB][01]+|\d+)[uU]?$")
@@ -349,6 +377,7 @@ def _function(text: str, start: int, own_files: frozenset[int]) -> tuple[Functio
         body=tuple(body.statements),
         variables=tuple(body.variables),
         targets=body.targets,
+        prototypes=body.prototypes,
         max_threads=threads,
         required_threads=required,
         text=text[start:end],
@@ -377,6 +406,10 @@ def _parameters(text: str) -> tuple[Parameter, ...]:
         parameters.append(Parameter(name, offset, size, align))
         offset += size
     return tuple(parameters)
+
+
+def _signature(returns: tuple[Parameter, ...], parameters: tuple[Parameter, ...]) -> Signature:
+    return tuple((p.size, p.align) for p in returns), tuple((p.size, p.align) for p in parameters)
 
 
 def _elements(dims: str) -> int:
@@ -433,6 +466,7 @@ class _Body:
         self.statements: list[Instruction | Label] = []
         self.variables: list[Variable] = []
         self.targets: dict[str, tuple[str, ...]] = {}
+        self.prototypes: dict[str, Signature] = {}
         self.scopes: list[dict[str, Register | Symbol | Label]] = [{}]
         self.known: dict[str, Operand | None] = {}
         self.renamed = self.declared = 0
@@ -506,13 +540,17 @@ class _Body:
             self._registers(text)
         elif word in ("local", "shared", "param"):
             self._local_variable(text)
-        elif word == "branchtargets":
+        elif word in ("branchtargets", "calltargets"):
             label = self.statements.pop()
             names = tuple(name.strip() for name in text.split(None, 1)[1].split(","))
             self.targets[label.name] = names
         elif word == "callprototype":
-            self.statements.pop()
-        elif word not in ("pragma", "file", "calltargets"):
+            label = self.statements.pop()
+            prototype = _PROTOTYPE.match(text)
+            if prototype is None:
+                raise PTXError(f"cannot read `{' '.join(text.split())[:60]}`")
+            self.prototypes[label.name] = _signature(*(_parameters(part or "") for part in prototype.groups()))
+        elif word not in ("pragma", "file"):
             raise PTXError(f"unknown directive `{' '.join(text.split())[:60]}`")
 
     def _registers(self, text: str) -> None:

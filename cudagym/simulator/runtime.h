@@ -23,6 +23,8 @@
 #define FIRST_ADDRESS (1ull << 44)
 #define SLOT_BITS 34
 #define MAX_SLOTS 1024
+#define HEAP_SLOT (MAX_SLOTS - 2) /* as in emit.py */
+#define HEAP_BYTES (8u << 20)
 #define SHARED_WINDOW (1ull << 40)
 #define LOCAL_WINDOW (1ull << 41)
 #define PARAM_WINDOW (1ull << 42)
@@ -34,7 +36,7 @@
 enum Space { GLOBAL, GENERIC, LOCAL, SHARED, PARAM };
 enum SlotFlags { READ_ONLY = 1, RELEASED = 2, TRACKED = 4 };
 enum FaultKind { NO_FAULT, OUT_OF_BOUNDS, MISALIGNED, INPUT_MODIFIED, RACE, BARRIER_DIVERGENCE, DEADLOCK, OVER_BUDGET,
-                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY, UNINITIALISED, BAD_MBARRIER };
+                 OVER_TIME, TRAP, ENDLESS, NO_MEMORY, UNINITIALISED, BAD_MBARRIER, BAD_FREE };
 enum Outcome { DONE, FAULTED, STUCK };
 
 /* An access to a word of global memory: by whom, and at which time of its block. */
@@ -85,6 +87,7 @@ typedef struct SharedWord {
 
 typedef struct Machine Machine;
 typedef struct Block Block;
+typedef struct Heap Heap;
 
 typedef struct Warp {
     uint16_t pc[LANES]; /* the basic block each lane runs next */
@@ -141,6 +144,7 @@ struct Machine {
     uint32_t max_resident;
     Block *resident, *newest, *pool; /* newest: started, and not among the residents yet */
     uint32_t residents;
+    Heap *heap; /* NULL until a kernel allocates */
     int progress; /* whether a block has got on since this was last cleared */
     uint32_t time; /* counts what orders accesses; the time at which the launch began */
     uint32_t began;
@@ -170,6 +174,8 @@ __attribute__((noreturn)) void fault_at(Warp *w, int kind, uint32_t site, int sp
 /* Where `bytes` at `address` lie on the host, for all spaces but local. Faults when they lie nowhere. */
 __attribute__((visibility("hidden"))) uint8_t *locate(Warp *w, int space, uint64_t address, uint32_t bytes, int write,
                                                       uint32_t lane, uint32_t site);
+
+void heap_reset(Machine *m);
 
 /* watch.c: addresses are per lane, in `space` (GLOBAL or SHARED); called before the access takes place. */
 void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,

@@ -588,6 +588,7 @@ Machine *cg_new(void) { return calloc(1, sizeof(Machine)); }
 /* Starts a run: what it may cost, what is checked, the byte that fills memory without content, and the schedule. */
 void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uint32_t poison, uint64_t schedule) {
     memset(m->slots, 0, sizeof m->slots);
+    heap_reset(m);
     memset(m->reach, 0, sizeof m->reach);
     m->steps = m->next_look = 0;
     m->budget = budget;

@@ -265,8 +265,6 @@ def test_unsupported_instructions_are_named_before_anything_runs(code: Code) -> 
     with pytest.raises(Unsupported, match=r"tex\.2d\.v4\.f32\.f32 at line 165"):
         code.execute(steps, y)
     assert (y == 0).all()
-    with pytest.raises(Unsupported, match="recursion"):
-        code.run("recursive", 1, 32, y, 5)
 
 
 def test_a_hostile_parameter_offset_reaches_nothing(code: Code) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from cudagym.errors import Unsupported
 from cudagym.simulator.emit import Emitter
-from cudagym.simulator.isa import arithmetic, barriers, bits, compare, convert, copies, lanes, matrix, memory
+from cudagym.simulator.isa import arithmetic, barriers, bits, compare, convert, copies, heap, lanes, matrix, memory
 from cudagym.simulator.isa.absent import instead
 from cudagym.simulator.isa.common import OPS
 from cudagym.simulator.ptx import Instruction
 
-FAMILIES = (arithmetic, barriers, bits, compare, convert, copies, lanes, matrix, memory)
+FAMILIES = (arithmetic, barriers, bits, compare, convert, copies, heap, lanes, matrix, memory)
 """Importing them fills OPS."""
 
 
