@@ -17,6 +17,7 @@ from cudagym.simulator.ptx import (
     Address,
     Function,
     Guard,
+    Immediate,
     Instruction,
     Label,
     Module,
