@@ -6,10 +6,10 @@
    the row (PTX ISA 9.0, "Matrix Fragments for mma"). Fragments of wmma, which PTX leaves open, are laid out the same
    way, so an accumulator's n-th element has one place whatever its type.
 
-   Products are exact. They are summed in single precision in the order of k, starting from zero, each step rounded to
-   nearest; the accumulator is added to that sum, and the result rounded to half precision where it is an f16. Sums of
-   doubles start from the accumulator, one fused multiply-add per step. Sums of integers are exact and wrap, or are
-   clamped with .satfinite. A NaN comes out as the canonical one. */
+   Products of floats are exact (within the range of single precision). They are summed in single precision in the order
+   of k, starting from zero, each step rounded to nearest; the accumulator is added to that sum, and the result rounded
+   to half precision where it is an f16. Sums of doubles start from the accumulator, one fused multiply-add per step.
+   Sums of integers are exact and wrap, or are clamped with .satfinite. A NaN comes out as the canonical one. */
 #include "runtime.h"
 
 /* In the order of TYPES in isa/matrix.py. */
@@ -33,21 +33,27 @@ INLINE uint32_t as_bits(float f) {
     return bits;
 }
 
-/* Written without branches, for the vectoriser; math.c has the same one by one. */
+/* The compiler would make a branch of `?:` where one side is arithmetic on floats, and leave the loop as it is. */
+INLINE uint32_t choose(int first, uint32_t a, uint32_t b) { return b ^ ((a ^ b) & (0u - (uint32_t)first)); }
+
+/* Written without branches, for the vectoriser, and without subnormal floats on the way, which processors are slow at;
+   math.c has the same one by one. */
 INLINE float from_half(uint32_t h) {
-    const uint32_t rest = h & 0x7fff, bits = as_bits(as_float(rest << 13) * 0x1p112f);
-    return as_float(bits | (rest >= 0x7c00 ? 0x7f800000 : 0) | (h & 0x8000) << 16);
+    const uint32_t rest = h & 0x7fff, small = as_bits((float)(int32_t)rest * 0x1p-24f);
+    const uint32_t large = (rest << 13) + (rest >= 0x7c00 ? 0x70000000 : 0x38000000);
+    return as_float(choose(rest < 0x400, small, large) | (h & 0x8000) << 16);
 }
 INLINE uint32_t to_half(float f) {
     const uint32_t bits = as_bits(f), rest = bits & 0x7fffffff;
     const uint32_t rounded = (rest + 0xfff + (rest >> 13 & 1) - 0x38000000) >> 13;
     const uint32_t small = as_bits(as_float(rest) + 0.5f) - 0x3f000000;
-    const uint32_t finite = rest < 0x38800000 ? small : rest >= 0x477ff000 ? 0x7c00 : rounded;
+    const uint32_t finite = choose(rest < 0x38800000, small, rest >= 0x477ff000 ? 0x7c00 : rounded);
     return rest > 0x7f800000 ? 0x7fff : finite | (bits >> 16 & 0x8000);
 }
 INLINE float from_e4m3(uint32_t b) {
-    const float f = as_float((b & 0x7f) << 20) * 0x1p120f;
-    return (b & 0x7f) == 0x7f ? as_float(0x7fffffff) : as_float(as_bits(f) | (b & 0x80) << 24);
+    const uint32_t rest = b & 0x7f, small = as_bits((float)(int32_t)rest * 0x1p-9f);
+    const uint32_t large = rest == 0x7f ? 0x7fffffff : (rest << 20) + 0x3c000000;
+    return as_float(choose(rest < 8, small, large) | (b & 0x80) << 24);
 }
 
 #define WIDEN(count, from, expression)                                                                               \
@@ -96,6 +102,24 @@ INLINE uint32_t place(Layout l, uint32_t row, uint32_t column) {
 
 /* ---- products ---- */
 
+typedef float Eight __attribute__((vector_size(32)));
+typedef float Sixteen __attribute__((vector_size(64)));
+typedef int32_t Picks __attribute__((vector_size(32)));
+
+/* 8 rows of 8 numbers become columns: interleaving the upper four with the lower ones three times over does it. */
+INLINE void transpose(const float *in, uint32_t in_stride, float *out, uint32_t out_stride) {
+    Eight rows[8], mixed[8];
+    for (int i = 0; i < 8; i++) memcpy(&rows[i], in + (uint32_t)i * in_stride, sizeof(Eight));
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++) {
+            mixed[2 * i] = __builtin_shuffle(rows[i], rows[i + 4], (Picks){0, 8, 1, 9, 2, 10, 3, 11});
+            mixed[2 * i + 1] = __builtin_shuffle(rows[i], rows[i + 4], (Picks){4, 12, 5, 13, 6, 14, 7, 15});
+        }
+        memcpy(rows, mixed, sizeof rows);
+    }
+    for (int i = 0; i < 8; i++) memcpy(out + (uint32_t)i * out_stride, &rows[i], sizeof(Eight));
+}
+
 /* A, with its columns side by side, of `rows` numbers each. */
 INLINE void columns_of(uint32_t type, const uint8_t *a, const uint32_t rows, uint32_t k, float *out) {
     const uint32_t width = 128 / BITS[type];
@@ -104,7 +128,8 @@ INLINE void columns_of(uint32_t type, const uint8_t *a, const uint32_t rows, uin
         float numbers[256];
         widen(type, a + 128 * unit, numbers);
         float *at = out + chunk(l, unit) * width * rows + row_block(l, unit) * 8;
-        for (uint32_t i = 0; i < width; i++)
+        for (uint32_t i = 0; i + 8 <= width; i += 8) transpose(numbers + i, width, at + i * rows, rows);
+        for (uint32_t i = 0; i < width && width < 8; i++)
             for (uint32_t g = 0; g < 8; g++) at[i * rows + g] = numbers[g * width + i];
     }
 }
@@ -117,21 +142,34 @@ INLINE void columns_of_b(uint32_t type, const uint8_t *b, uint32_t columns, uint
         float numbers[256];
         widen(type, b + 128 * unit, numbers);
         float *at = out + row_block(l, unit) * 8 * k + chunk(l, unit) * width;
-        for (uint32_t g = 0; g < 8; g++) memcpy(at + g * k, numbers + g * width, width * sizeof(float));
+        for (uint32_t g = 0; g < 8; g++)
+            for (uint32_t i = 0; i < width; i += 4) memcpy(at + g * k + i, numbers + g * width + i, 4 * sizeof(float));
     }
 }
 
 /* Four columns of the product at a time. Sums of 8-bit products fit a float: 32 * 255 * 255 < 2^24. */
-INLINE void multiply(const float *a, const float *b, float *out, const uint32_t rows, uint32_t columns, uint32_t k) {
-    for (uint32_t n = 0; n < columns; n += 4) {
-        float sum[4][MOST_ROWS] = {{0}};
-        for (uint32_t i = 0; i < k; i++)
-            for (uint32_t j = 0; j < 4; j++)
-                for (uint32_t m = 0; m < rows; m++)
-                    sum[j][m] = __builtin_fmaf(a[i * rows + m], b[(n + j) * k + i], sum[j][m]);
-        for (uint32_t j = 0; j < 4; j++) memcpy(out + (n + j) * rows, sum[j], rows * sizeof(float));
+#define MULTIPLY(name, Rows)                                                                                          \
+    INLINE void name(const float *a, const float *b, float *out, const uint32_t rows, uint32_t columns, uint32_t k) { \
+        const uint32_t at_once = sizeof(Rows) / sizeof(float);                                                       \
+        for (uint32_t n = 0; n < columns; n += 4)                                                                    \
+            for (uint32_t row = 0; row < rows; row += at_once) {                                                     \
+                Rows sum0 = {0}, sum1 = {0}, sum2 = {0}, sum3 = {0}, left;                                           \
+                for (uint32_t i = 0; i < k; i++) {                                                                   \
+                    const float *right = b + n * k + i;                                                              \
+                    memcpy(&left, a + i * rows + row, sizeof left);                                                  \
+                    sum0 += left * right[0];                                                                         \
+                    sum1 += left * right[k];                                                                         \
+                    sum2 += left * right[2 * k];                                                                     \
+                    sum3 += left * right[3 * k];                                                                     \
+                }                                                                                                    \
+                memcpy(out + n * rows + row, &sum0, sizeof sum0);                                                    \
+                memcpy(out + (n + 1) * rows + row, &sum1, sizeof sum1);                                              \
+                memcpy(out + (n + 2) * rows + row, &sum2, sizeof sum2);                                              \
+                memcpy(out + (n + 3) * rows + row, &sum3, sizeof sum3);                                              \
+            }                                                                                                        \
     }
-}
+MULTIPLY(multiply8, Eight)
+MULTIPLY(multiply16, Sixteen)
 
 /* d = c + sum for one unit of an accumulator: two numbers per lane. */
 INLINE void accumulate(uint32_t from, uint32_t to, const uint8_t *c, uint8_t *d, uint32_t unit, float sum[2][LANES],
@@ -168,11 +206,12 @@ INLINE void multiply_numbers(const Shape s, const uint32_t m, const uint8_t *a, 
     float left[MOST_K * MOST_ROWS], right[MOST_K * MOST_ROWS], product[MOST_ROWS * MOST_ROWS], sum[2][LANES];
     columns_of(s.a, a, m, s.k, left);
     columns_of_b(s.b, b, s.n, s.k, right);
-    multiply(left, right, product, m, s.n, s.k);
+    (m == 8 ? multiply8 : multiply16)(left, right, product, m, s.n, s.k);
     const Layout l = layout(m, 8, s.n, 0);
     for (uint32_t unit = 0; unit < m * s.n / 64; unit++) {
-        const float *at = product + chunk(l, unit) * 8 * m + row_block(l, unit) * 8;
-        EACH_LANE(i) for (int e = 0; e < 2; e++) sum[e][i] = at[(uint32_t)(i % 4 * 2 + e) * m + (uint32_t)i / 4];
+        float rows[2 * LANES];
+        transpose(product + chunk(l, unit) * 8 * m + row_block(l, unit) * 8, m, rows, 8);
+        EACH_LANE(i) for (int e = 0; e < 2; e++) sum[e][i] = rows[2 * i + e];
         accumulate(s.c, s.d, c, d, unit, sum, (int)(flags & SATURATE));
     }
 }
