@@ -20,6 +20,7 @@ from cudagym.simulator.ptx import (
     SIZES,
     Guard,
     Immediate,
+    Instruction,
     Negated,
     Operand,
     Register,
@@ -135,6 +136,8 @@ class Emitter:
         self.site = 0
         self.ahead = 0
         self.here = ""
+        self.following: list[tuple[Instruction, int]] = []
+        self.loaded: dict[int, list[Value]] = {}
 
     # -- text --
 

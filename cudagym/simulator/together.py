@@ -197,11 +197,12 @@ class Together(Control):
 
     def _body(self, block: BasicBlock, execute: Callable[[Emitter, Instruction], None]) -> None:
         self.guard = None
-        self.touched = False
         self.ahead = len(block.instructions) + (block.end.instruction is not None)
         self.count_block(self.ahead, block.number)
-        for instruction, site in zip(block.instructions, block.sites, strict=True):
+        self.following = list(zip(block.instructions, block.sites, strict=True))
+        while self.following:
             self.ahead -= 1
+            instruction, site = self.following.pop(0)
             self.instruction, self.site = instruction, site
             self.guard = self.predicate(instruction.guard) if instruction.guard else None
             execute(self, instruction)

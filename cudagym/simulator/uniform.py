@@ -9,7 +9,7 @@ from __future__ import annotations
 from cudagym.simulator.flow import Flow, operands, results
 from cudagym.simulator.ptx import Address, Instruction, Operand, Register, Special, Symbol, Vector
 
-_LANEWISE = frozenset((
+LANEWISE = frozenset((
     "abs", "add", "addc", "and", "bfe", "bfi", "bfind", "bmsk", "brev", "clz", "cnot", "copysign", "cos", "cvt", "cvta",
     "div", "dp2a", "dp4a", "ex2", "fma", "fns", "isspacep", "lg2", "lop3", "mad", "mad24", "madc", "max", "min", "mov",
     "mul", "mul24", "neg", "not", "or", "popc", "prmt", "rcp", "rem", "rsqrt", "sad", "selp", "set", "setp", "shf",
@@ -43,7 +43,7 @@ def _varies(flow: Flow, instruction: Instruction, varying: set[Register], rows: 
     if instruction.opcode in ("ld", "ldu"):
         if not _one_place(flow, instruction):
             return True
-    elif instruction.opcode not in _LANEWISE:
+    elif instruction.opcode not in LANEWISE:
         return True
     return any(r in varying for r in operands(instruction)) or any(_differs(o, rows) for o in instruction.operands)
 

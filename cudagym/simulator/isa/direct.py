@@ -1,14 +1,14 @@
 """Memory accesses in place: a plain load or store where one check of the whole access shows that it is safe.
 
-That is so for one address for all lanes, and for lanes side by side in memory. `Warp.reach` says how far each buffer
-may be accessed; it is empty while a warp is watched, so that then, and whenever the check fails, the runtime takes
-the access as it takes all others.
+That is so for one address for all lanes, and for lanes side by side in memory; loads from one base share a check.
+`Warp.reach` says how far each buffer may be accessed; it is empty while a warp is watched, so that then, and whenever
+the check fails, the runtime takes the access as it takes all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from cudagym.build.program import FIRST_ADDRESS, MAX_SLOTS, SLOT_BYTES
 from cudagym.simulator.emit import LANES, Emitter, Value, constant
@@ -21,28 +21,43 @@ _REACH_BYTES = 32
 _SLOT_BITS = SLOT_BYTES.bit_length() - 1
 
 
+class Piece(NamedTuple):
+    """One load of several that are made together."""
+
+    site: int
+    offset: int
+    access: Access
+
+
 def load_directly(
-    e: Emitter, space: str, base: Value, offset: int, access: Access, other: Callable[[], list[Value]]
-) -> list[Value]:
-    """The elements of a load; `other` writes out the way through the runtime."""
-    here, safe = _locate(e, space, base, offset, access, write=False)
+    e: Emitter, space: str, base: Value, pieces: list[Piece], other: Callable[[Piece], list[Value]]
+) -> list[list[Value]]:
+    """The elements of loads from one base under one check; `other` writes out the way of each through the runtime."""
+    low = min(piece.offset for piece in pieces)
+    extent = max(piece.offset + piece.access.bytes for piece in pieces) - low
+    here, safe = _locate(e, space, base, low, max(piece.access.bytes for piece in pieces), extent, write=False)
 
     def plain() -> list[Value]:
-        if base.n == 1:
-            places = [_behind(e, here, k * access.width) for k in range(access.elements)]
-            return [e.assign(f"load {access.elem}, ptr {at}, align {access.width}", access.elem, 1) for at in places]
-        total = LANES * access.elements
-        whole = e.assign(f"load <{total} x {access.elem}>, ptr {here}, align {access.width}", access.elem, total)
-        return [whole] if access.elements == 1 else [_every(e, whole, k, access) for k in range(access.elements)]
+        return [value for piece in pieces for value in _load_plainly(e, here, base.n, piece.offset - low, piece.access)]
 
-    return _either(e, safe, plain, other)
+    values = iter(_either(e, safe, plain, lambda: [value for piece in pieces for value in other(piece)]))
+    return [[next(values) for _ in range(piece.access.elements)] for piece in pieces]
+
+
+def _load_plainly(e: Emitter, here: str, n: int, offset: int, access: Access) -> list[Value]:
+    if n == 1:
+        places = [_behind(e, here, offset + k * access.width) for k in range(access.elements)]
+        return [e.assign(f"load {access.elem}, ptr {at}, align {access.width}", access.elem, 1) for at in places]
+    total, at = LANES * access.elements, _behind(e, here, offset)
+    whole = e.assign(f"load <{total} x {access.elem}>, ptr {at}, align {access.width}", access.elem, total)
+    return [whole] if access.elements == 1 else [_every(e, whole, k, access) for k in range(access.elements)]
 
 
 def store_directly(
     e: Emitter, space: str, base: Value, offset: int, access: Access, values: list[Value], other: Callable[[], None]
 ) -> None:
     """A store by all lanes of the warp, side by side."""
-    here, safe = _locate(e, space, base, offset, access, write=True)
+    here, safe = _locate(e, space, base, offset, access.bytes, access.bytes, write=True)
     safe = e.op("and", safe, Value("%alive.full", "i1", 1))
 
     def plain() -> list[Value]:
@@ -77,15 +92,19 @@ def _either(e: Emitter, safe: Value, plain: Callable[[], list[Value]], other: Ca
     ]
 
 
-def _locate(e: Emitter, space: str, base: Value, offset: int, access: Access, *, write: bool) -> tuple[str, Value]:
-    """The host address of the first lane's bytes, and whether all lanes' bytes may be accessed from there on."""
-    bytes_ = access.width * access.elements
+def _locate(
+    e: Emitter, space: str, base: Value, offset: int, align: int, extent: int, *, write: bool
+) -> tuple[str, Value]:
+    """The host address of the first lane's first byte, and whether the `extent` of all lanes may be accessed there.
+
+    Lanes side by side are `align` bytes apart.
+    """
     first, safe = base, constant(1, "i1")
     if base.n > 1:
-        first, safe = _neighbours(e, base, bytes_)
-    span = constant(bytes_ if base.n == 1 else bytes_ * LANES, "i64")
+        first, safe = _neighbours(e, base, align)
+    span = constant(extent + (align * (LANES - 1) if base.n > 1 else 0), "i64")
     address = e.op("add", first, constant(offset, first.elem))
-    odd = e.op("and", address, constant(bytes_ - 1, address.elem))
+    odd = e.op("and", address, constant(align - 1, address.elem))
     if space == "shared":
         place = e.convert("zext", address, "i64")
         room, host = Value("%shared.reach", "i64", 1), "%shared"

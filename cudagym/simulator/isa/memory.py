@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cudagym.simulator.emit import BITS, LANES, Emitter, Value, constant
+from cudagym.simulator.flow import results
 from cudagym.simulator.isa.common import SPACES, is_signed, last_type, op
-from cudagym.simulator.isa.direct import load_directly, store_directly
+from cudagym.simulator.isa.direct import Piece, load_directly, store_directly
 from cudagym.simulator.ptx import SIZES, Address, Instruction, Operand, Register, Symbol, Vector
+from cudagym.simulator.uniform import LANEWISE
 
 STRONG = frozenset(("volatile", "relaxed", "acquire", "release", "mmio"))
+TOGETHER = 8
+"""Registers that loads under one check fill at most: they are all in use until the last load's place."""
 ORDERING = frozenset(("acquire", "release", "acq_rel"))
 ATOMIC_OPS = {"add": 0, "min": 1, "max": 2, "and": 3, "or": 4, "xor": 5, "exch": 6, "cas": 7, "inc": 8, "dec": 9}
 ATOMIC_TYPES = ("b32", "b64", "u32", "s32", "u64", "s64", "f32", "f64", "f16", "f16x2", "bf16", "bf16x2", "b16", "b128")
@@ -28,6 +32,10 @@ class Access(NamedTuple):
     @property
     def width(self) -> int:
         return min(SIZES[self.type], 8)
+
+    @property
+    def bytes(self) -> int:
+        return self.width * self.elements
 
     @property
     def elem(self) -> str:
@@ -106,20 +114,68 @@ def load(e: Emitter, ins: Instruction) -> None:
 
 def load_anywhere(e: Emitter, space: str, base: Value, offset: int, access: Access) -> list[Value]:
     """A load of any space but the kernel's parameters. One generic address may mean a place for each thread."""
+    if e.site in e.loaded:
+        return e.loaded.pop(e.site)
     uniform = base.n == 1 and space not in ("local", "generic")
 
-    def through_runtime() -> list[Value]:
-        return load_uniform(e, base, offset, access) if uniform else load_lanes(e, space, base, offset, access)
+    def through_runtime(piece: Piece) -> list[Value]:
+        here, e.site = e.site, piece.site
+        place = (base, piece.offset, piece.access)
+        values = load_uniform(e, *place) if uniform else load_lanes(e, space, *place)
+        e.site = here
+        return values
 
+    piece = Piece(e.site, offset, access)
     if not e.direct or e.guard is not None or space in ("local", "param") or (base.n == 1 and not uniform):
-        return through_runtime()
-    return load_directly(e, space, base, offset, access, through_runtime)
+        return through_runtime(piece)
+    known = base.const
+    if known is not None and space == "shared":
+        base, piece = constant(0, base.elem), Piece(e.site, known, access)
+    pieces = [piece, *companions(e, space, base, piece)]
+    found = load_directly(e, space, base, pieces, through_runtime)
+    e.loaded.update({piece.site: values for piece, values in zip(pieces[1:], found[1:], strict=True)})
+    return found[0]
+
+
+def companions(e: Emitter, space: str, base: Value, first: Piece) -> list[Piece]:
+    """Loads that follow with nothing but arithmetic in between, from the same base: they can be made with the first."""
+    address = e.instruction.operands[1]
+    register = address.base if isinstance(address, Address) else None
+    found: list[Piece] = []
+    count, before = first.access.elements, e.instruction
+    for ins, site in e.following:
+        if register in results(before) or any(m in STRONG for m in before.modifiers):
+            break
+        before = ins
+        if ins.opcode != "ld":
+            if ins.opcode not in LANEWISE:
+                break
+            continue
+        at = ins.operands[1]
+        if ins.guard is not None or not isinstance(at, Address) or any(m in STRONG for m in ins.modifiers):
+            break
+        access, offset = access_of(e, ins), at.offset
+        if access.space != space:
+            continue
+        if base.const is not None:
+            if not isinstance(at.base, Symbol):
+                continue
+            offset = place(e, ins, at, access)[1].const or 0
+        elif at.base != register:
+            continue
+        if access.bytes != first.access.bytes or (offset - first.offset) % access.bytes:
+            continue
+        count += access.elements
+        if count > TOGETHER:
+            break
+        found.append(Piece(site, offset, access))
+    return found
 
 
 def load_parameters(e: Emitter, base: Value, offset: int, access: Access) -> list[Value]:
     """Kernel parameters: the same for all lanes, always."""
     start = (base.const or 0) + offset
-    size = access.width * access.elements
+    size = access.bytes
     if base.const is None or base.const >> 63 or start < 0 or start + size > e.flow.frame.parameter_bytes:
         raise e.unsupported()
     values = []
@@ -167,9 +223,9 @@ def load_lanes(
 
 def local_words(e: Emitter, base: Value, access: Access) -> list[int] | None:
     """Offsets of the elements of a local access at a constant address inside the frame; else None."""
-    if base.const is None or access.width < 4 or base.const % (access.width * access.elements):
+    if base.const is None or access.width < 4 or base.const % (access.bytes):
         return None
-    if base.const + access.width * access.elements > e.flow.frame.local_bytes:
+    if base.const + access.bytes > e.flow.frame.local_bytes:
         return None
     return [base.const + k * access.width for k in range(access.elements)]
 
