@@ -310,14 +310,14 @@ k<<<1, sizeof(one)>>>({1, 2, 3, 4}, out);
 #include <cuda/std/span>
 #include <cuda/std/tuple>
 #include <cuda/std/functional>
-template <typename F> __global__ void k(F f, float* out) {
+template <typename F> __global__ void k(float* out) {
   cuda::std::span<float> s(out, 4);
   auto [x, y] = cuda::std::make_tuple(s[0], 2);
-  for (float& e : s) e = f(e, x);
+  for (float& e : s) e = F()(e, x);
   out[4] = y + s.size();
 }
 //-
-k<<<1, 1>>>(cuda::std::plus<>(), out);
+k<cuda::std::plus<>><<<1, 1>>>(out);
 
 //! atomics of libcu++
 #include <cuda/atomic>
