@@ -165,14 +165,14 @@ class Builds:
             self.known[name] = Code(self.compile(path.read_text(), name), self.machine)
         return self.known[name]
 
-    def compile(self, source: str, name: str) -> str:
+    def compile(self, source: str, name: str, *flags: str) -> str:
         """PTX of a source."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         (folder / "candidate.cu").write_text(source)
         tools = find_toolchain()
         subprocess.run(
-            [tools.nvcc, "-ptx", "-w", "-lineinfo", "-arch=sm_90a", "-o", "candidate.ptx", "candidate.cu"],
+            [tools.nvcc, "-ptx", "-w", "-lineinfo", "-arch=sm_90a", *flags, "-o", "candidate.ptx", "candidate.cu"],
             cwd=folder,
             check=True,
         )
