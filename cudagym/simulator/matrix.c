@@ -311,11 +311,15 @@ void cg_transpose(uint16_t *out, const uint16_t *in) {
         for (int j = 0; j < 8; j++) out[i * 8 + j] = in[j * 8 + i];
 }
 
-/* ldmatrix and stmatrix: between registers and rows. Word k of the row that lane i names lies at rows[k * 64 + i]. */
-void cg_rows_to_matrices(uint32_t *matrices, const uint32_t *rows, uint32_t count, uint32_t transposed) {
+/* ldmatrix and stmatrix: between registers and rows. Word k of the row that lane i names lies at rows[k * 64 + i]; rows
+   of lanes that are not in `mask` are zero. */
+void cg_rows_to_matrices(uint32_t *matrices, const uint32_t *rows, uint32_t mask, uint32_t count, uint32_t transposed) {
     for (uint32_t m = 0; m < count; m++, matrices += LANES) {
         uint32_t straight[LANES];
-        EACH_LANE(i) straight[i] = rows[(uint32_t)i % 4 * 64 + 8 * m + (uint32_t)i / 4];
+        EACH_LANE(i) {
+            const uint32_t lane = 8 * m + (uint32_t)i / 4;
+            straight[i] = mask >> lane & 1 ? rows[(uint32_t)i % 4 * 64 + lane] : 0;
+        }
         if (transposed) cg_transpose((uint16_t *)matrices, (const uint16_t *)straight);
         else memcpy(matrices, straight, sizeof straight);
     }

@@ -570,6 +570,15 @@ def test_matrices_through_generic_addresses(code: Code) -> None:
     np.testing.assert_array_equal(registers, [fragment_of_rows(matrix) for matrix in rows.reshape(4, 8, 8)])
 
 
+def test_rows_of_absent_lanes_are_zero(code: Code) -> None:
+    """PTX leaves them undefined; what it gives must not depend on what ran before."""
+    rows, registers = RNG.integers(0, 2**16, (32, 8), np.uint16), np.ones((4, LANES), np.uint32)
+    code.run("load_x4", 1, 16, rows, registers)
+    want = np.array([fragment_of_rows(matrix) for matrix in rows.reshape(4, 8, 8)[:2]])
+    np.testing.assert_array_equal(registers[:2, :16], want[:, :16])
+    assert not registers[2:, :16].any()
+
+
 def test_transposition(code: Code) -> None:
     matrix, out = RNG.integers(0, 2**16, (8, 8), np.uint16), np.zeros(LANES, np.uint32)
     code.run("transposed", 1, 32, fragment_of_rows(matrix).astype(np.uint32), out)
@@ -578,11 +587,24 @@ def test_transposition(code: Code) -> None:
 
 def test_lanes_wait_for_each_other(code: Code) -> None:
     form = Form(16, 8, 8, "f32", "f16", "f16", "f32")
-    a, b = small("f16", 16, 8), small("f16", 8, 8)
-    fragments = [pack(x, "f16", place) for x, place in zip((a, b), form.places(), strict=False)]
-    d = np.zeros((4, LANES), np.uint32)
-    code.run("late", 1, 32, *fragments, d)
-    np.testing.assert_array_equal(decode(unpack(d, "f32", C_PLACES[16], (16, 8)), "f32"), a @ b)
+    a, b = small("f16", 2, 16, 8), small("f16", 8, 8)
+    left, right, _ = form.places()
+    d, trips = np.zeros((4, LANES), np.uint32), RNG.integers(1, 9, LANES, np.int32)
+    code.run("late", 1, 32, np.concatenate([pack(x, "f16", left) for x in a]), pack(b, "f16", right), trips, d)
+    np.testing.assert_array_equal(decode(unpack(d, "f32", C_PLACES[16], (16, 8)), "f32"), a.sum(0) @ b)
+
+    x, y = np.zeros((2, LANES), np.uint32), np.zeros(LANES, np.float32)
+    fault = code.fault("half_a_warp", 1, 32, x, y, 16)
+    assert (fault.kind, fault.line) == ("deadlock", line_of("__syncthreads", "half_a_warp"))
+    assert f"(line {line_of('MULTIPLY_ADD', 'half_a_warp')})" in fault.message
+    code.run("half_a_warp", 1, 32, x, y, 32)
+
+
+def test_fragments_of_half_name_each_element_twice(code: Code) -> None:
+    a, out = RNG.normal(size=(16, 16)).astype(np.float16), np.zeros((16, LANES), np.float16)
+    code.run("named", 1, 32, a, out)
+    np.testing.assert_array_equal(np.sort(out[:8].ravel()), np.sort(a.ravel()))
+    np.testing.assert_array_equal(out[8:], out[:8])
 
 
 # ---- faults and counters ----

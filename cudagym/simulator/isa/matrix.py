@@ -295,7 +295,8 @@ def rows_of_matrices(e: Emitter, ins: Instruction) -> None:
     mask = e.op("and", Value(e.active(), "i32", 1), constant((1 << 8 * count) - 1, "i32")).text
     if not writes:
         load_lanes(e, place_, base, offset, access, mask)
-        e.call("cg_rows_to_matrices", f"ptr {_at(e, _D)}", "ptr %data", f"i32 {count}", f"i32 {transposed}")
+        flags = (f"i32 {mask}", f"i32 {count}", f"i32 {transposed}")
+        e.call("cg_rows_to_matrices", f"ptr {_at(e, _D)}", "ptr %data", *flags)
         _take(e, numbers, _D, count)
         return
     _put(e, numbers, _D, count)

@@ -164,15 +164,27 @@ extern "C" __global__ void transposed(const unsigned* in, unsigned* out) {
     out[threadIdx.x] = r;
 }
 
-// Lanes arrive one half after the other, and still multiply together.
-extern "C" __global__ void late(const unsigned* a, const unsigned* b, float* d) {
+#define MULTIPLY_ADD(sum, left, right)                                                                                \
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"      \
+                 : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3]) : "r"(left[0]), "r"(left[1]), "r"(right))
+
+// Each lane takes its own time to fetch the next fragment, and still they multiply together.
+extern "C" __global__ void late(const volatile unsigned* a, const unsigned* b, const int* trips, float* d) {
     float sum[4] = {};
     unsigned left[2] = {a[threadIdx.x], a[32 + threadIdx.x]}, right = b[threadIdx.x];
-    if (threadIdx.x < 16)
-        for (int i = 0; i < (int)(threadIdx.x + left[0] % 2); ++i) right ^= i, right ^= i;
-    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, {%0,%1,%2,%3};"
-                 : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3]) : "r"(left[0]), "r"(left[1]), "r"(right));
+    for (int round = 0; round < 2; ++round) {
+        MULTIPLY_ADD(sum, left, right);
+        for (int i = 0; i < trips[threadIdx.x]; ++i)
+            left[0] = a[64 + threadIdx.x], left[1] = a[96 + threadIdx.x];
+    }
     for (int i = 0; i < 4; ++i) d[i * 32 + threadIdx.x] = sum[i];
+}
+
+// All elements that a fragment of a matrix names.
+extern "C" __global__ void named(const half* a, half* out) {
+    fragment<matrix_a, 16, 16, 16, half, row_major> left;
+    load_matrix_sync(left, a, 16);
+    for (int i = 0; i < left.num_elements; ++i) out[i * 32 + threadIdx.x] = left.x[i];
 }
 
 // ---- faults, and what they should have been ----
@@ -195,6 +207,14 @@ extern "C" __global__ void fragment_of(const half* x, float* y, int at, int stri
     fill_fragment(sum, 1.0f);
     load_matrix_sync(left, x + at, stride);
     store_matrix_sync(y + at, sum, stride, mem_row_major);
+}
+
+extern "C" __global__ void half_a_warp(const unsigned* a, float* d, int lanes) {
+    float sum[4] = {};
+    unsigned left[2] = {a[threadIdx.x], a[32 + threadIdx.x]};
+    if (threadIdx.x < lanes) MULTIPLY_ADD(sum, left, left[0]);
+    __syncthreads();
+    d[threadIdx.x] = sum[0];
 }
 
 extern "C" __global__ void tile_race(const float* x, float* y, int ready) {
