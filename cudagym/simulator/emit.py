@@ -346,9 +346,9 @@ class Emitter:
         if base == "warpid":
             return self._warp_field("index", "i32")
         if base in ("clock64", "globaltimer"):
-            return self._clock()
+            return self._clock(base)
         if base in ("clock", "clock_hi", "globaltimer_lo", "globaltimer_hi"):
-            steps = self._clock()
+            steps = self._clock(base)
             shifted = self.op("lshr", steps, constant(32, "i64")) if base.endswith("hi") else steps
             return self.convert("trunc", shifted, "i32")
         lane_masks = {
@@ -379,9 +379,13 @@ class Emitter:
             return self._field("%shape", 7)
         raise Unsupported(f"the special register %{name}", self.instruction.line)
 
-    def _clock(self) -> Value:
-        """Instructions that the warp has executed: the block's are counted as it starts."""
-        return self.op("sub", self._warp_field("steps", "i64"), constant(self.ahead, "i64"))
+    def _clock(self, name: str) -> Value:
+        """%clock: the warp's instructions so far; the basic block's are counted as it starts. %globaltimer: all warps'.
+
+        One instruction counts as one cycle and as one nanosecond. The timer never goes back, whichever warp reads it.
+        """
+        steps = self.op("sub", self._warp_field("steps", "i64"), constant(self.ahead, "i64"))
+        return self.op("add", steps, self._warp_field("since", "i64")) if name.startswith("globaltimer") else steps
 
     def _field(self, pointer: str, index: int) -> Value:
         at = self.assign(f"getelementptr i32, ptr {pointer}, i64 {index}", "i64", 1)

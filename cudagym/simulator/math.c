@@ -42,6 +42,19 @@ void cg_mulhi_s64(int64_t *out, const int64_t *a, const int64_t *b, uint32_t n) 
     EACH(i) out[i] = (int64_t)((__int128)a[i] * b[i] >> 64);
 }
 
+/* The position of the |step|-th set bit of `mask` from `base` on, upwards or downwards; all ones when there is none. */
+static uint32_t find_nth_set(uint32_t mask, uint32_t base, int32_t step) {
+    if (!step) return base < 32 && mask >> base & 1 ? base : ~0u;
+    uint32_t left = step < 0 ? 0u - (uint32_t)step : (uint32_t)step;
+    for (uint32_t at = base; at < 32; at += step < 0 ? ~0u : 1)
+        if (mask >> at & 1 && !--left) return at;
+    return ~0u;
+}
+
+void cg_fns(uint32_t *out, const uint32_t *a, const uint32_t *b, const uint32_t *c, uint32_t n) {
+    EACH(i) out[i] = find_nth_set(a[i], b[i], (int32_t)c[i]);
+}
+
 void cg_lop3(uint32_t *out, const uint32_t *a, const uint32_t *b, const uint32_t *c, uint32_t n, uint32_t table) {
     uint32_t term[8];
     for (int k = 0; k < 8; k++) term[k] = table >> k & 1 ? FULL : 0;

@@ -27,8 +27,8 @@ _C_SOURCES = ("barriers.c", "heap.c", "math.c", "matrix.c", "memory.c", "schedul
 _WITHOUT_EFFECT = ("clock.py", "executor.py", "faults.py", "gpu.py", "machine.py")
 """Modules beside this one that compiled code does not depend on."""
 _LAYOUT = (
-    "pc", "live", "barred", "synced", "prefer", "fuel", "steps", "counts", "tid", "ctaid", "shape", "params", "local",
-    "index", "barrier_value", "reach", "shared", "shared_reach", "together", "accesses", "registers",
+    "pc", "live", "barred", "synced", "prefer", "fuel", "steps", "since", "counts", "tid", "ctaid", "shape", "params",
+    "local", "index", "barrier_value", "reach", "shared", "shared_reach", "together", "accesses", "registers",
 )  # fmt: skip
 """In the order of cg_layout in schedule.c."""
 _CODE_LEVEL = 1

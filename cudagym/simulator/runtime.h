@@ -95,7 +95,7 @@ typedef struct Warp {
     uint32_t parked, expired; /* lanes of `synced` that wait for an mbarrier; lanes whose wait has lasted long enough */
     uint32_t prefer; /* lanes at basic blocks from here on go first; 0 means the lowest block goes first */
     int64_t fuel; /* jumps backwards left before the kernel yields */
-    uint64_t steps;
+    uint64_t steps, since; /* warp instructions; what all other warps had executed when this one last went on */
     uint64_t *counts; /* per basic block: executions, lanes */
     const uint32_t *tid; /* [3][LANES] */
     const uint32_t *ctaid;

@@ -277,6 +277,7 @@ static int run_warp(Machine *m, Warp *w) {
     for (;;) {
         const uint32_t live = w->live, barred = w->barred;
         const uint64_t before = w->steps;
+        w->since = m->steps - before;
         w->fuel = w->idle ? SPINNING_FUEL : m->schedule ? 1 << draw(m, 9) : FUEL;
         w->spent += w->fuel;
         const int yielded = m->kernel(w);
@@ -625,9 +626,9 @@ uint32_t cg_unwritten(const Machine *m, const Fault **faults) {
 /* Offsets that compiled kernels and Python need, in the order of LAYOUT in native.py. */
 const uint64_t cg_layout[] = {
     offsetof(Warp, pc), offsetof(Warp, live), offsetof(Warp, barred), offsetof(Warp, synced), offsetof(Warp, prefer),
-    offsetof(Warp, fuel), offsetof(Warp, steps), offsetof(Warp, counts), offsetof(Warp, tid), offsetof(Warp, ctaid),
-    offsetof(Warp, shape), offsetof(Warp, params), offsetof(Warp, local), offsetof(Warp, index),
-    offsetof(Warp, barrier_value), offsetof(Warp, reach), offsetof(Warp, shared), offsetof(Warp, shared_reach),
-    offsetof(Warp, together), offsetof(Warp, accesses), sizeof(Warp),
+    offsetof(Warp, fuel), offsetof(Warp, steps), offsetof(Warp, since), offsetof(Warp, counts), offsetof(Warp, tid),
+    offsetof(Warp, ctaid), offsetof(Warp, shape), offsetof(Warp, params), offsetof(Warp, local),
+    offsetof(Warp, index), offsetof(Warp, barrier_value), offsetof(Warp, reach), offsetof(Warp, shared),
+    offsetof(Warp, shared_reach), offsetof(Warp, together), offsetof(Warp, accesses), sizeof(Warp),
 };
 const uint64_t cg_word_bytes = sizeof(GlobalWord);

@@ -10,6 +10,8 @@ import pytest
 from machine_code import KERNELS
 from numpy.typing import NDArray
 
+from cudagym.build.program import address_of
+
 if TYPE_CHECKING:
     from machine_code import Builds, Code
 
@@ -56,6 +58,17 @@ def test_pipelines(code: Code, name: str, stages: int) -> None:
     x, out = ints(stages * width), np.zeros(width, np.int32)
     code.run(name, 2, 128, x, out, stages)
     np.testing.assert_array_equal(out, folded(x.reshape(stages, width)))
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_every_order_of_warps_gives_the_same(code: Code, seed: int) -> None:
+    for name, width in (("hand_over", 64), ("pipeline_of_block", 128), ("pipeline_with_roles", 64)):
+        x, out, other = ints(5 * width), np.zeros(width, np.int32), np.zeros(width, np.int32)
+        code.run(name, 1, 128, x, out, 5)
+        launch = code.launch(name, 1, 128, address_of(0), address_of(1), 5)
+        run = code.execute([launch], x, other, checked=True, schedule=seed)
+        assert not run.faults, run.faults[0].message
+        np.testing.assert_array_equal(other, out)
 
 
 def test_group_copies_and_waits(code: Code) -> None:

@@ -176,6 +176,12 @@ def test_assertions_say_what_they_asked(code: Code) -> None:
     assert "asserts(const int *)" in fault.message
 
 
+def test_all_warps_read_one_timer(code: Code) -> None:
+    out = np.zeros(4, np.uint64)
+    code.run("one_timer", 1, 128, out)
+    assert (np.diff(out.astype(np.int64)) > 0).all()
+
+
 def test_clocks_and_what_stands_for_clusters(code: Code) -> None:
     out = np.zeros(14, np.uint64)
     code.run("timers", 1, 33, out, shared=64)

@@ -96,7 +96,7 @@ def test_partitions_by_label_by_value_and_by_who_is_there(code: Code) -> None:
         assert out[2, t] == len(here) + 100 * rank + 10000 * x[here[0]]
         assert out[3, t] == x[here].sum() + 10000 * x[here[:rank]].sum()
         agreeing = sum(1 << k for k, other in enumerate(here) if x[other] & 3 == v & 3)
-        assert out[4, t] == np.uint32((x[here[max(rank - 1, 0)]] + 1000 * agreeing) % 2**32).astype(np.int32)
+        assert out[4, t] == np.uint32((int(x[here[max(rank - 1, 0)]]) + 1000 * agreeing) % 2**32).astype(np.int32)
 
 
 def test_scans_that_update_a_total(code: Code) -> None:

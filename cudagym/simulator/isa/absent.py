@@ -37,7 +37,6 @@ _INSTEAD = {
     "sust": _TEXTURES,
     "sured": _TEXTURES,
     "suq": _TEXTURES,
-    "alloca": "use an array of fixed size, or shared memory",
 }
 """By how the name of an instruction begins."""
 

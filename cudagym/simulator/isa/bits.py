@@ -142,3 +142,8 @@ def permute(e: Emitter, ins: Instruction) -> None:
     mode = next((modes[m] for m in ins.modifiers if m in modes), 0)
     d, a, b, c = ins.operands
     e.write(d, e.helper("cg_prmt", "i32", [e.use(x, "i32") for x in (a, b, c)], (mode,)))
+
+
+@op("fns")
+def find_nth_set(e: Emitter, ins: Instruction) -> None:
+    e.write(ins.operands[0], e.helper("cg_fns", "i32", [e.use(operand, "i32") for operand in ins.operands[1:]]))

@@ -370,7 +370,7 @@ def fence(e: Emitter, ins: Instruction) -> None:
     e.call("cg_order", "ptr %w")
 
 
-@op("prefetch", "prefetchu", "discard", "applypriority", "pmevent", "griddepcontrol", "stackrestore")
+@op("prefetch", "prefetchu", "discard", "applypriority", "pmevent", "griddepcontrol")
 def no_effect(e: Emitter, ins: Instruction) -> None:
     """Hints. A launch here starts when all before it have ended, so there is nothing to wait for."""
 
