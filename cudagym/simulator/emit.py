@@ -288,6 +288,10 @@ class Emitter:
 
     # -- operands --
 
+    def step(self, address: Operand | None) -> int | None:
+        """How far apart neighbouring lanes probably are at an address; None when nobody knows."""
+        return None
+
     def use(self, operand: Operand | None, elem: str) -> Value:
         """An operand as `elem`. A wider register gives its low bits."""
         value = self._operand(operand, elem)

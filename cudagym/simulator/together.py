@@ -16,11 +16,13 @@ from typing import NamedTuple
 from cudagym.simulator.control import Control
 from cudagym.simulator.emit import BITS, LANES, Emitter, Value, constant, storage
 from cudagym.simulator.flow import BasicBlock, Flow, successors
-from cudagym.simulator.ptx import Instruction, Register
-from cudagym.simulator.uniform import uniform_registers
+from cudagym.simulator.ptx import Address, Instruction, Operand, Register
+from cudagym.simulator.uniform import lane_steps, uniform_registers
 
 _MOST = 20_000
-"""Registers that all doors together may load; beyond, the compiler takes too long and lanes always go apart."""
+"""Registers that all doors together may load. Beyond, and for longer loops, compiling takes longer than it saves."""
+_LONG = 500
+"""Instructions in loops."""
 _DISTANCE = 16
 """Instructions between doors that are only merges."""
 _SHORT = 64
@@ -42,6 +44,8 @@ def plan_of(flow: Flow) -> Plan:
     ranges = [(0, last)] if len(flow.instructions) <= _SHORT else loops
     blocks = frozenset(n for first, end in ranges for n in range(first, end))
     blocks -= {b.number for b in flow.blocks if b.waits and b.instructions[0].opcode == "mbarrier"}
+    if sum(len(flow.blocks[n].instructions) for n in blocks) > _LONG:
+        return Plan(frozenset(), frozenset())
     doors, merges = {0}, {target for block in flow.blocks for target in block.end.targets}
     for block in flow.blocks:
         if block.end.kind == "barrier" or any(target <= block.number for target in block.end.targets):
@@ -81,6 +85,7 @@ class Together(Control):
         always = {register for register, known in apart.uniform.items() if isinstance(known, int)}
         self.scalar = uniform_registers(self.flow, self.context.rows) | always
         self.places: dict[Register, int] = {}
+        self.steps = lane_steps(self.flow, self.context.rows)
         self.kept = [self._kept(n) for n in range(len(self.flow.blocks))]
         self.doors, self.covered = plan.doors, plan.blocks
         self.arrivals: dict[int, list[Arrival]] = {n: [] for n in range(len(self.flow.blocks))}
@@ -94,6 +99,10 @@ class Together(Control):
         """The live registers at the start of a block, without constants."""
         live = self.flow.live_in[block]
         return sorted(r for r in live if not isinstance(self.apart.uniform.get(r), Value))
+
+    def step(self, address: Operand | None) -> int | None:
+        base = address.base if isinstance(address, Address) else None
+        return self.steps.get(base) if isinstance(base, Register) else 0
 
     # -- text around the blocks --
 

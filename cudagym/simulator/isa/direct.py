@@ -1,6 +1,7 @@
 """Memory accesses in place: a plain load or store where one check of the whole access shows that it is safe.
 
-That is so for one address for all lanes, and for lanes side by side in memory; loads from one base share a check.
+That is so for one address for all lanes, for lanes side by side in memory, and for any place in shared memory; loads
+from one base share a check.
 `Warp.reach` says how far each buffer may be accessed; it is empty while a warp is watched, so that then, and whenever
 the check fails, the runtime takes the access as it takes all others.
 """
@@ -30,34 +31,78 @@ class Piece(NamedTuple):
 
 
 def load_directly(
-    e: Emitter, space: str, base: Value, pieces: list[Piece], other: Callable[[Piece], list[Value]]
+    e: Emitter, space: str, base: Value, pieces: list[Piece], other: Callable[[Piece], list[Value]], step: int | None
 ) -> list[list[Value]]:
-    """The elements of loads from one base under one check; `other` writes out the way of each through the runtime."""
+    """The elements of loads from one base under one check; `other` writes out the way of each through the runtime.
+
+    `step` is what probably lies between the addresses of neighbouring lanes. Without one, shared memory is gathered.
+    """
     low = min(piece.offset for piece in pieces)
     extent = max(piece.offset + piece.access.bytes for piece in pieces) - low
-    here, safe = _locate(e, space, base, low, max(piece.access.bytes for piece in pieces), extent, write=False)
+    align = max(piece.access.bytes for piece in pieces)
+    if step is None:
+        index, safe = _inside(e, base, low, align, extent)
+    else:
+        here, safe = _locate(e, space, base, low, align, extent, step, write=False)
 
     def plain() -> list[Value]:
-        return [value for piece in pieces for value in _load_plainly(e, here, base.n, piece.offset - low, piece.access)]
+        values = []
+        for piece in pieces:
+            at, access = piece.offset - low, piece.access
+            values += (
+                _gather(e, index, at, access)
+                if step is None
+                else _load_whole(e, here, at, access)
+                if step and base.n > 1
+                else [e.splat(value, base.n) for value in _load_once(e, here, at, access)]
+            )
+        return values
 
     values = iter(_either(e, safe, plain, lambda: [value for piece in pieces for value in other(piece)]))
     return [[next(values) for _ in range(piece.access.elements)] for piece in pieces]
 
 
-def _load_plainly(e: Emitter, here: str, n: int, offset: int, access: Access) -> list[Value]:
-    if n == 1:
-        places = [_behind(e, here, offset + k * access.width) for k in range(access.elements)]
-        return [e.assign(f"load {access.elem}, ptr {at}, align {access.width}", access.elem, 1) for at in places]
+def _load_once(e: Emitter, here: str, offset: int, access: Access) -> list[Value]:
+    places = [_behind(e, here, offset + k * access.width) for k in range(access.elements)]
+    return [e.assign(f"load {access.elem}, ptr {at}, align {access.width}", access.elem, 1) for at in places]
+
+
+def _load_whole(e: Emitter, here: str, offset: int, access: Access) -> list[Value]:
     total, at = LANES * access.elements, _behind(e, here, offset)
     whole = e.assign(f"load <{total} x {access.elem}>, ptr {at}, align {access.width}", access.elem, total)
     return [whole] if access.elements == 1 else [_every(e, whole, k, access) for k in range(access.elements)]
+
+
+def _gather(e: Emitter, index: Value, offset: int, access: Access) -> list[Value]:
+    name = f"llvm.masked.gather.v32i{8 * access.width}.v32p0"
+    type_ = f"<32 x {access.elem}>"
+    e.declared[name] = f"declare {type_} @{name}(<32 x ptr>, i32, <32 x i1>, {type_})"
+    values = []
+    for k in range(access.elements):
+        start = _behind(e, "%shared", offset + k * access.width)
+        places = e.assign(f"getelementptr i8, ptr {start}, {index}", "i64", LANES).text
+        text = f"@{name}(<32 x ptr> {places}, i32 {access.width}, <32 x i1> splat (i1 true), {type_} poison)"
+        values.append(e.assign(f"call {type_} {text}", access.elem, LANES))
+    return values
+
+
+def _inside(e: Emitter, base: Value, offset: int, align: int, extent: int) -> tuple[Value, Value]:
+    """Each lane's offset in shared memory, and whether all of them may load `extent` bytes there."""
+    index = e.op("add", base, constant(offset, base.elem))
+    room, size = Value("%shared.reach", "i64", 1), constant(extent, "i64")
+    last = e.convert("trunc", e.op("sub", room, size), base.elem)
+    odd = e.compare("ne", e.op("and", index, constant(align - 1, base.elem)), constant(0, base.elem))
+    bad = e.pack(e.op("or", e.compare("ugt", index, last), odd))
+    none = e.compare("eq", bad, constant(0, "i32"))
+    return index, e.op("and", none, e.compare("uge", room, size))
 
 
 def store_directly(
     e: Emitter, space: str, base: Value, offset: int, access: Access, values: list[Value], other: Callable[[], None]
 ) -> None:
     """A store by all lanes of the warp, side by side."""
-    here, safe = _locate(e, space, base, offset, access.bytes, access.bytes, write=True)
+    size = access.bytes
+    here, safe = _locate(e, space, base, offset, size, size, size, write=True)
     safe = e.op("and", safe, Value("%alive.full", "i1", 1))
 
     def plain() -> list[Value]:
@@ -93,16 +138,15 @@ def _either(e: Emitter, safe: Value, plain: Callable[[], list[Value]], other: Ca
 
 
 def _locate(
-    e: Emitter, space: str, base: Value, offset: int, align: int, extent: int, *, write: bool
+    e: Emitter, space: str, base: Value, offset: int, align: int, extent: int, step: int, *, write: bool
 ) -> tuple[str, Value]:
-    """The host address of the first lane's first byte, and whether the `extent` of all lanes may be accessed there.
-
-    Lanes side by side are `align` bytes apart.
+    """The host address of the first lane's first byte, and whether the `extent` of all lanes may be accessed there:
+    the lanes of a vector are `step` bytes apart.
     """
     first, safe = base, constant(1, "i1")
     if base.n > 1:
-        first, safe = _neighbours(e, base, align)
-    span = constant(extent + (align * (LANES - 1) if base.n > 1 else 0), "i64")
+        first, safe = _neighbours(e, base, step)
+    span = constant(extent + (step * (LANES - 1) if base.n > 1 else 0), "i64")
     address = e.op("add", first, constant(offset, first.elem))
     odd = e.op("and", address, constant(align - 1, address.elem))
     if space == "shared":

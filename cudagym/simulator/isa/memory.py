@@ -128,11 +128,16 @@ def load_anywhere(e: Emitter, space: str, base: Value, offset: int, access: Acce
     piece = Piece(e.site, offset, access)
     if not e.direct or e.guard is not None or space in ("local", "param") or (base.n == 1 and not uniform):
         return through_runtime(piece)
+    step: int | None = access.bytes
+    if base.n > 1 and space == "shared" and access.width >= 4:
+        step = e.step(e.instruction.operands[1])
+        if step not in (0, access.bytes):
+            step = None
     known = base.const
     if known is not None and space == "shared":
         base, piece = constant(0, base.elem), Piece(e.site, known, access)
     pieces = [piece, *companions(e, space, base, piece)]
-    found = load_directly(e, space, base, pieces, through_runtime)
+    found = load_directly(e, space, base, pieces, through_runtime, step)
     e.loaded.update({piece.site: values for piece, values in zip(pieces[1:], found[1:], strict=True)})
     return found[0]
 
