@@ -178,6 +178,8 @@ class Limits(Record):
     """Cumulative over all launches."""
     wall_seconds: float = 60.0
     scratch_bytes: int = 4 << 30
+    threads: int = Field(default=1, ge=1)
+    """Of this machine, to run blocks on where their order cannot matter. Never changes what comes out."""
     schedule: int = Field(default=0, ge=0, lt=1 << 64)
     """Which of the legal orders of warps and blocks a simulated GPU runs; 0: ascending. One number, one order."""
 

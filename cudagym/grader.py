@@ -66,12 +66,14 @@ class Grader:
         self._builder = Builder()
         self._secret = run_secret()
         self._store = Store("verdicts", max_bytes=256 << 20) if cached else None
-        self._workers = workers or len(os.sched_getaffinity(0))
+        cores = len(os.sched_getaffinity(0))
+        self._workers = workers or cores
         self._closed = False
         self._judges: SimpleQueue[Judge] = SimpleQueue()
         self._all_judges: list[Judge] = []
         for _ in range(self._workers):
-            judge = Judge(SimulatedGPU(self._card.name), self._builder, self._secret)
+            simulated = SimulatedGPU(self._card.name, threads=max(1, cores // self._workers))
+            judge = Judge(simulated, self._builder, self._secret)
             self._judges.put(judge)
             self._all_judges.append(judge)
 

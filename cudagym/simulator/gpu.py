@@ -15,8 +15,9 @@ from cudagym.simulator.executor import Executor, Request
 class SimulatedGPU:
     """One simulated card with an executor process of its own. Calls from several threads queue up."""
 
-    def __init__(self, card: str) -> None:
-        self._gpu = gpu_named(card)
+    def __init__(self, card: str, *, threads: int = 1) -> None:
+        """`threads` of this machine may run the blocks of a launch at a time."""
+        self._gpu, self._threads = gpu_named(card), threads
         self._executor = Executor()
 
     @property
@@ -41,7 +42,7 @@ class SimulatedGPU:
                 gpu=self._gpu.name,
                 program=_without_cubin(program),
                 buffers=tuple(buffers),
-                limits=limits or Limits(),
+                limits=limits or Limits(threads=self._threads),
                 checked=checked,
             )
         )

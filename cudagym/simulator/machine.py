@@ -38,13 +38,14 @@ from cudagym.device import Counters, Fault, LaunchRun, Limits, Run
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
-from cudagym.simulator.calls import function_addresses
+from cudagym.simulator.calls import FREE, MALLOC, function_addresses
 from cudagym.simulator.clock import occupancy
 from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, HEAP_BYTES, HEAP_SLOT, LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of, operands, results
 from cudagym.simulator.isa import lower_instruction
 from cudagym.simulator.isa.classes import CLASSES, classify, weight
+from cudagym.simulator.isa.memory import STRONG
 from cudagym.simulator.lower import lower
 from cudagym.simulator.native import TALLY, FaultRecord, NativeKernel, native_kernel, runtime
 
@@ -92,6 +93,8 @@ class Loaded(NamedTuple):
     """Instructions per basic block."""
     waits: NDArray[np.uint64]
     """Per basic block: how often it must wait for memory. See Counters.load_waits."""
+    independent: bool
+    """See is_independent."""
 
 
 @lru_cache(maxsize=64)
@@ -122,7 +125,7 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...], rows: 
             kind = classify(instruction)
             if kind is not None:
                 classes[block.number, CLASSES.index(kind)] += np.uint64(weight(instruction))
-    return Loaded(flow, native, classes, lengths, load_waits(flow))
+    return Loaded(flow, native, classes, lengths, load_waits(flow), is_independent(flow))
 
 
 def _code_text(flow: Flow) -> str:
@@ -150,6 +153,21 @@ def load_waits(flow: Flow) -> NDArray[np.uint64]:
             if classify(instruction) in ("global_loads", "shared_loads", "local_loads", "atomics"):
                 pending.update(results(instruction))
     return waits
+
+
+def is_independent(flow: Flow) -> bool:
+    """Whether blocks without races cannot tell in which order they run: nothing but shared memory is used for atomics
+    or strong accesses, and no fence, clock or heap."""
+    for instruction in flow.instructions:
+        modifiers = {modifier.split("::")[0] for modifier in instruction.modifiers}
+        speaks = instruction.opcode in ("atom", "red") or not STRONG.isdisjoint(modifiers)
+        if instruction.opcode in ("fence", "membar", MALLOC, FREE) or (speaks and "shared" not in modifiers):
+            return False
+        if any(
+            isinstance(o, ptx.Special) and o.name.startswith(("clock", "globaltimer")) for o in instruction.operands
+        ):
+            return False
+    return True
 
 
 class Machine:
@@ -417,7 +435,7 @@ class _Attempt:
 
     def _launch(self, launch: Launch) -> None:
         with _Grid(self, launch) as grid:
-            if grid.run(None, launch.blocks, watched=self.checked) == _FAULTED:
+            if grid.run_whole() == _FAULTED:
                 self.faults.append(grid.fault())
                 return
             self._note(grid, grid.counters() if self.checked else None, complete=True)
@@ -525,6 +543,18 @@ class _Grid:
             int(watched),
             int(more),
         )
+        return self._with_memory(outcome)
+
+    def run_whole(self) -> int:
+        """Runs every block; on several threads where nothing could show it."""
+        attempt, blocks = self.attempt, self.launch.blocks
+        threads = min(attempt.limits.threads, blocks // 2)
+        if attempt.checked or attempt.limits.schedule or threads < 2 or not self.kernel.independent:
+            return self.run(None, blocks, watched=attempt.checked)
+        outcome: int = attempt.library.cg_run_parallel(attempt.handle, blocks, threads, self.ignored.size)
+        return self._with_memory(outcome)
+
+    def _with_memory(self, outcome: int) -> int:
         if outcome == _FAULTED and self._record().kind == NO_MEMORY:
             raise InfrastructureError("no memory for a block of threads")
         return outcome

@@ -23,7 +23,7 @@ from cudagym.errors import GraderError
 from cudagym.simulator.lower import Lowered
 
 _HERE = Path(__file__).parent
-_C_SOURCES = ("barriers.c", "heap.c", "math.c", "matrix.c", "memory.c", "schedule.c", "watch.c")
+_C_SOURCES = ("barriers.c", "heap.c", "math.c", "matrix.c", "memory.c", "parallel.c", "schedule.c", "watch.c")
 _WITHOUT_EFFECT = ("clock.py", "executor.py", "faults.py", "gpu.py", "machine.py")
 """Modules beside this one that compiled code does not depend on."""
 _LAYOUT = (
@@ -97,6 +97,7 @@ def runtime() -> Runtime:
     library.cg_set_slot.restype = None
     library.cg_begin.argtypes = [pointer, pointer, pointer, wide, wide, wide, pointer, pointer, pointer]
     library.cg_run.argtypes = [pointer, pointer, wide, pointer, wide, word, ctypes.c_int]
+    library.cg_run_parallel.argtypes = [pointer, wide, word, wide]
     library.cg_end.argtypes = [pointer]
     library.cg_end.restype = None
     library.cg_fault.argtypes = library.cg_tally.argtypes = [pointer]
@@ -111,7 +112,7 @@ def runtime() -> Runtime:
 
 def _flags() -> tuple[str, ...]:
     tune = "-mcpu=native" if platform.machine() == "aarch64" else "-march=native"
-    return ("-O3", tune, "-ffp-contract=off", "-fPIC", "-shared", "-lm")
+    return ("-O3", tune, "-ffp-contract=off", "-fPIC", "-shared", "-pthread", "-lm")
 
 
 class NativeKernel:

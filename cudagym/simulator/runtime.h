@@ -177,6 +177,10 @@ __attribute__((visibility("hidden"))) uint8_t *locate(Warp *w, int space, uint64
 
 void heap_reset(Machine *m);
 
+/* schedule.c: runs the blocks from `first` to before `end`, unwatched. */
+__attribute__((visibility("hidden"))) int run_range(Machine *m, uint64_t first, uint64_t end);
+void cg_end(Machine *m);
+
 /* watch.c: addresses are per lane, in `space` (GLOBAL or SHARED); called before the access takes place. */
 void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,
                   uint32_t site, const uint8_t *values, uint32_t width);

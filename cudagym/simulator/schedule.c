@@ -527,6 +527,12 @@ int cg_run(Machine *m, const uint32_t *ids, uint64_t count, const uint32_t *skip
     return run_all(m, &queue, watched, more);
 }
 
+int run_range(Machine *m, uint64_t first, uint64_t end) {
+    Queue queue = {.count = end, .next = first};
+    if (setjmp(m->escape)) return FAULTED;
+    return run_all(m, &queue, 0, 0);
+}
+
 /* Prepares a launch. `shape` as in Warp; `counts` two numbers per basic block. Returns 0 when there is no memory. */
 int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_bytes, uint64_t local_bytes,
              uint64_t register_bytes, const uint32_t *shape, uint64_t *counts, uint64_t *ignored_counts) {

@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cudagym.simulator import ptx
+from cudagym.simulator.flow import flow_of
+from cudagym.simulator.machine import is_independent
+
 if TYPE_CHECKING:
     from machine_code import Builds, Code
 
@@ -55,6 +59,44 @@ def test_blocks_interleave_within_their_loops(code: Code) -> None:
         code.run("turns", 8, 32, counts(1), last, steps, schedule=schedule)
         assert last.min() >= tickets, "no block ends before another has begun"
         assert last.max() == 8 * tickets - 1
+
+
+def test_threads_of_the_host_change_nothing(code: Code) -> None:
+    x = np.random.default_rng(7).random(1000, np.float32)
+    runs = []
+    for threads in (1, 2, 3, 8):
+        y = np.zeros(64 * 999, np.float32)
+        run = code.run("independent", 999, 64, x, y, 1000, threads=threads, checked=False)
+        runs.append((y.tobytes(), run))
+    assert all(run == runs[0] for run in runs)
+    cost = runs[0][1].instructions
+    short, past = np.zeros(64 * 500, np.float32), {"threads": 3, "checked": False}
+    fault = code.fault("independent", 999, 64, x, short, 1000, **past)
+    assert (fault.kind, fault.block, fault.thread) == ("out_of_bounds", (500, 0, 0), (0, 0, 0))
+    y = np.zeros(64 * 999, np.float32)
+    assert not code.try_run("independent", 999, 64, x, y, 1000, warp_instructions=2 * cost, **past).faults
+    fault = code.fault("independent", 999, 64, x, y, 1000, warp_instructions=cost * 9 // 10, **past)
+    assert fault.kind == "timed_out"
+
+
+def test_which_kernels_run_on_several_threads(code: Code, builds: Builds) -> None:
+    """Not those whose blocks speak to each other."""
+
+    def is_alone(code: Code, name: str) -> bool:
+        module = ptx.parse(code.module.ptx)
+        return is_independent(flow_of(module, module.functions[code.kernel(name).name]))
+
+    assert is_alone(code, "independent")
+    assert is_alone(code, "warp_tickets")
+    for name in ("block_tickets", "look_back", "spin_lock", "deadlocked"):
+        assert not is_alone(code, name)
+    races = builds["races"]
+    assert [is_alone(races, name) for name in ("shift", "last_block", "grid_sync", "flag")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("threads", [1, 32, 256, 1024])

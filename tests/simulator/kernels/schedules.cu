@@ -44,3 +44,17 @@ extern "C" __global__ void deadlocked(volatile int* flag, int* y) {
     *y = 1;
 }
 extern "C" __global__ void nothing() {}
+// Work of several kinds whose blocks know nothing of each other; uneven, with barriers, shared atomics and divergence.
+extern "C" __global__ void independent(const float* x, float* y, int n) {
+    __shared__ float s[64];
+    __shared__ int count;
+    int t = threadIdx.x, i = blockIdx.x * blockDim.x + t;
+    if (t == 0) count = 0;
+    s[t] = x[i % n];
+    __syncthreads();
+    float sum = 0;
+    for (int k = 0; k < (int)blockIdx.x % 97 + t % 5; k++) sum += s[(t + k) % 64] * x[(i + k) % n];
+    if (sum > 40) atomicAdd(&count, 1);
+    __syncthreads();
+    y[i] = sum + count;
+}
