@@ -94,10 +94,10 @@ INLINE Layout layout(uint32_t rows, uint32_t columns_per_unit, uint32_t columns,
 INLINE uint32_t row_block(Layout l, uint32_t unit) { return unit % l.pair + l.pair * (unit / l.pair / l.chunks); }
 INLINE uint32_t chunk(Layout l, uint32_t unit) { return unit / l.pair % l.chunks; }
 
-/* Where a fragment with one number per lane and unit holds (row, column). */
-INLINE uint32_t place(Layout l, uint32_t row, uint32_t column) {
-    const uint32_t block = row / 8, unit = block % l.pair + l.pair * (column / 4 + l.chunks * (block / l.pair));
-    return unit * LANES + row % 8 * 4 + column % 4;
+/* Where a fragment with one number per lane and unit holds a row's `n`-th four. */
+INLINE uint32_t four_of(Layout l, uint32_t row, uint32_t n) {
+    const uint32_t block = row / 8, unit = block % l.pair + l.pair * (n + l.chunks * (block / l.pair));
+    return unit * LANES + row % 8 * 4;
 }
 
 /* ---- products ---- */
@@ -223,8 +223,10 @@ static void multiply_doubles(const Shape s, const double *a, const double *b, co
             const uint32_t at = (2 * unit + e) * LANES + (uint32_t)i, row = row_block(l, unit) * 8 + (uint32_t)i / 4;
             const uint32_t column = chunk(l, unit) * 8 + (uint32_t)i % 4 * 2 + e;
             double sum = c[at];
-            for (uint32_t k = 0; k < s.k; k++)
-                sum = __builtin_fma(a[place(left, row, k)], b[place(right, column, k)], sum);
+            for (uint32_t n = 0; n < left.chunks; n++) {
+                const double *x = a + four_of(left, row, n), *y = b + four_of(right, column, n);
+                for (int k = 0; k < 4; k++) sum = __builtin_fma(x[k], y[k], sum);
+            }
             d[at] = sum == sum ? sum : __builtin_nan("");
         }
 }
@@ -238,9 +240,10 @@ static void multiply_bits(const Shape s, const uint32_t *a, const uint32_t *b, c
             const uint32_t at = (2 * unit + e) * LANES + (uint32_t)i, row = row_block(l, unit) * 8 + (uint32_t)i / 4;
             const uint32_t column = chunk(l, unit) * 8 + (uint32_t)i % 4 * 2 + e;
             uint32_t sum = c[at];
-            for (uint32_t k = 0; k < words; k++) {
-                const uint32_t x = a[place(left, row, k)], y = b[place(right, column, k)];
-                sum += (uint32_t)__builtin_popcount(exclusive ? x ^ y : x & y);
+            for (uint32_t n = 0; n < left.chunks; n++) {
+                const uint32_t *x = a + four_of(left, row, n), *y = b + four_of(right, column, n);
+                for (int k = 0; k < 4; k++)
+                    sum += (uint32_t)__builtin_popcount(exclusive ? x[k] ^ y[k] : x[k] & y[k]);
             }
             d[at] = sum;
         }

@@ -511,6 +511,12 @@ def test_wmma(code: Code, types: str, shape: str, by_rows: bool) -> None:
         assert not d[:, width:].any(), "the gap between rows is written"
 
 
+def test_wmma_without_a_stride(code: Code) -> None:
+    c, d = RNG.normal(size=(32, 8)).astype(np.float32), np.zeros((8, 32), np.float32)
+    code.run("without_stride", 1, 32, c, d)
+    np.testing.assert_array_equal(d, c.T)
+
+
 def test_wmma_of_bits(code: Code) -> None:
     a, b = RNG.integers(0, 2, (8, 128)), RNG.integers(0, 2, (128, 8))
     c, both, differ = RNG.integers(-9, 9, (8, 8), np.int32), np.zeros((8, 8), np.int32), np.zeros((8, 8), np.int32)

@@ -291,10 +291,10 @@ def rows_of_matrices(e: Emitter, ins: Instruction) -> None:
     access = Access(space.split("::")[0] or "generic", "b32", 4, False)
     writes = ins.opcode == "stmatrix"
     address, numbers = ins.operands if writes else reversed(ins.operands)
-    place_, base, offset = place(e, ins, address, access)
+    where, base, offset = place(e, ins, address, access)
     mask = e.op("and", Value(e.active(), "i32", 1), constant((1 << 8 * count) - 1, "i32")).text
     if not writes:
-        load_lanes(e, place_, base, offset, access, mask)
+        load_lanes(e, where, base, offset, access, mask)
         flags = (f"i32 {mask}", f"i32 {count}", f"i32 {transposed}")
         e.call("cg_rows_to_matrices", f"ptr {_at(e, _D)}", "ptr %data", *flags)
         _take(e, numbers, _D, count)
@@ -302,7 +302,7 @@ def rows_of_matrices(e: Emitter, ins: Instruction) -> None:
     _put(e, numbers, _D, count)
     e.call("cg_matrices_to_rows", "ptr %data", f"ptr {_at(e, _D)}", f"i32 {count}", f"i32 {transposed}")
     rows = [e.assign(f"load <32 x i32>, ptr {_at(e, 256 * k)}, align 64", "i32", LANES) for k in range(4)]
-    store_lanes(e, place_, base, offset, access, rows, mask)
+    store_lanes(e, where, base, offset, access, rows, mask)
 
 
 @op("movmatrix")

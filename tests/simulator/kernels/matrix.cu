@@ -68,6 +68,16 @@ extern "C" __global__ void saturated(const signed char* a, const signed char* b,
     store_matrix_sync(d, sum, 16, mem_row_major);
 }
 
+// Rows of 8 become columns of 32; each stride is that of a matrix without gaps.
+extern "C" __global__ void without_stride(const float* c, float* d) {
+    float x[8];
+    asm volatile("wmma.load.c.sync.aligned.row.m32n8k16.global.f32 {%0,%1,%2,%3,%4,%5,%6,%7}, [%8];"
+                 : "=f"(x[0]), "=f"(x[1]), "=f"(x[2]), "=f"(x[3]), "=f"(x[4]), "=f"(x[5]), "=f"(x[6]), "=f"(x[7])
+                 : "l"(c));
+    asm volatile("wmma.store.d.sync.aligned.col.m32n8k16.global.f32 [%8], {%0,%1,%2,%3,%4,%5,%6,%7};"
+                 :: "f"(x[0]), "f"(x[1]), "f"(x[2]), "f"(x[3]), "f"(x[4]), "f"(x[5]), "f"(x[6]), "f"(x[7]), "l"(d));
+}
+
 // Fragments through their elements: scaled, blended with another, narrowed.
 template <int M, int N>
 __device__ void elementwise(const half* a, const half* b, const float* c, float alpha, float beta, half* d) {
