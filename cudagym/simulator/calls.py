@@ -35,8 +35,10 @@ from cudagym.simulator.ptx import (
 )
 
 MAX_INSTRUCTIONS = 40_000
+MAX_DEPTH = 64
+"""Calls within calls that are inlined."""
 STACK_BYTES = 16 << 10
-"""Per thread, for the frames of functions that are not inlined; and as much again for `alloca`."""
+"""Per thread, for the frames of functions that recurse; and as much again for `alloca`."""
 STACK, DYNAMIC = "%stack", "%dynamic"
 """The variables that hold them."""
 MALLOC, FREE = "%malloc", "%free"
@@ -80,6 +82,7 @@ class _Graph:
     def __init__(self, module: Module) -> None:
         self.module = module
         self.known: dict[str, frozenset[str]] = {}
+        self.recursive: set[str] = set()
 
     @cached_property
     def taken(self) -> tuple[Function, ...]:
@@ -130,7 +133,25 @@ class _Graph:
             for call in calls_of(caller):
                 if isinstance(callee_of(call), Register):
                     pointed.update(self.candidates(caller, call))
-        return frozenset(name for name in names if name in pointed or name in self.reached(name))
+        self.recursive = self._recursive(names)
+        return frozenset(pointed | self.recursive)
+
+    def _recursive(self, names: frozenset[str]) -> set[str]:
+        """Those of `names`, with all that they call, that may call themselves."""
+        left = {name: len(self.callees(name)) for name in names}
+        callers: dict[str, list[str]] = {name: [] for name in names}
+        for name in names:
+            for callee in self.callees(name):
+                callers[callee].append(name)
+        ends = [name for name, count in left.items() if not count]
+        while ends:  # who calls nothing that is left cannot recurse
+            name = ends.pop()
+            del left[name]
+            for caller in callers[name]:
+                left[caller] -= 1
+                if not left[caller]:
+                    ends.append(caller)
+        return {name for name in left if name in self.reached(name)}
 
 
 def calls_of(function: Function) -> Iterator[Instruction]:
@@ -172,7 +193,7 @@ class _Flattener:
         self.statements: list[Statement] = []
         self.variables: list[Variable] = []
         self.targets: dict[str, tuple[str, ...]] = {}
-        self.copies = 0
+        self.copies = self.depth = 0
         self.frames: dict[str, _Frame] = {}
         self.todo: list[str] = []
         self.owner = ""
@@ -193,10 +214,25 @@ class _Flattener:
             self.targets[_RETURNS] = tuple(self.sites)
         for name, register in ((STACK, _FRAME), (DYNAMIC, _BREAK)):
             if self.standing if name == STACK else self.allocates:
-                self.variables.append(Variable(name, "local", STACK_BYTES, 16))
+                size = self._stack_bytes() if name == STACK else STACK_BYTES
+                self.variables.append(Variable(name, "local", size, 16))
                 self.statements.insert(0, Instruction("mov", ("u64",), (register, Symbol(name)), None, 0, None))
         reached = self.graph.reached(self.entry.name) | {self.entry.name}
         return Flat(self.statements, self.variables, self.targets, reached)
+
+    def _stack_bytes(self) -> int:
+        """The most bytes of frames that lie on the stack at once. With recursion there is no such number."""
+        if self.graph.recursive:
+            return STACK_BYTES
+        known: dict[str, int] = {}
+
+        def deepest(name: str) -> int:
+            if name not in known:
+                own = self.frames[name].bytes if name in self.frames else 0
+                known[name] = own + max((deepest(callee) for callee in self.graph.callees(name)), default=0)
+            return known[name]
+
+        return deepest(self.entry.name)
 
     def _stand(self, function: Function) -> None:
         """Writes a function that keeps its place, once."""
@@ -339,9 +375,13 @@ class _Flattener:
         if callee.name in self.standing:
             self._enter(call, None, [callee.name], results, arguments)
             return
+        if self.depth == MAX_DEPTH:
+            raise Unsupported(f"calls within more than {MAX_DEPTH} calls", call.line)
         self.copies += 1
+        self.depth += 1
         given = dict(zip(formal, (*results, *arguments), strict=True))
         self._expand(function, f"{self.copies}:", given, f"%end{self.copies}")
+        self.depth -= 1
 
     def _enter(
         self,

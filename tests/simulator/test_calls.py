@@ -9,6 +9,10 @@ import pytest
 from machine_code import KERNELS
 from numpy.typing import NDArray
 
+from cudagym.errors import Unsupported
+from cudagym.simulator import ptx
+from cudagym.simulator.flow import flow_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -99,6 +103,14 @@ def test_recursion(code: Code) -> None:
     while len(numbers) < 14:
         numbers.append(numbers[-1] + numbers[-2])
     assert out.tolist() == [numbers[v] for v in x]
+
+
+def test_calls_within_very_many_calls_are_named_as_such() -> None:
+    functions = [".func f0() { ret; }", *(f".func f{k}() {{ call f{k - 1}, (); ret; }}" for k in range(1, 2000))]
+    entry = ".visible .entry deep() { call f1999, (); ret; }"
+    module = ptx.parse("\n".join([".version 9.0", ".target sm_90a", ".address_size 64", *functions, entry]))
+    with pytest.raises(Unsupported, match="calls within more than 64 calls"):
+        flow_of(module, module.functions["deep"])
 
 
 def test_mutual_recursion(code: Code) -> None:
