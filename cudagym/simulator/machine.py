@@ -183,6 +183,11 @@ class Machine:
     def execute(self, program: Program, memory: Mapping[int, Memory], *, checked: bool, limits: Limits) -> Run:
         """Runs the whole plan. With `checked`, races and uninitialised reads are faults too.
 
+        Of races it finds those between warps, in shared memory and in the first 64 MiB of writable buffers, against
+        the last writer and two readers of each word; two blocks count as in order once the earlier one has passed a
+        fence and the later one a fence, an atomic or a strong load, whether or not they met at one flag. Of reads of
+        what nothing wrote (shared memory, scratch memory, outputs) it finds those that change a result.
+
         Raises LaunchFailed, Unsupported (before anything ran), InfrastructureError.
         """
         started = time.monotonic()

@@ -41,7 +41,7 @@ static int join(Machine *m, Worker *w, uint64_t before, uint64_t counters, int o
     for (uint64_t k = 0; k < counters; k++) m->ignored_counts[k] += w->counts[k];
     m->steps += w->machine.steps - before;
     if (w->outcome == FAULTED && (outcome == DONE || w->machine.fault.block < m->fault.block)) m->fault = w->machine.fault;
-    w->machine.tid = NULL; /* the launch's */
+    w->machine.tid = w->machine.released = NULL; /* the launch's */
     cg_end(&w->machine);
     free(w->counts);
     outcome = outcome == DONE ? w->outcome : outcome;
