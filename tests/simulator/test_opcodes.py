@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from machine_code import Code
 from opcodes.extra import extra_cases
+from opcodes.injection import mutants
 from opcodes.table import cases, rows, uncovered
 
 from cudagym.errors import Unsupported
@@ -31,6 +32,15 @@ def test_row(machine: Machine, name: str) -> None:
 def test_beyond_the_list(machine: Machine, name: str) -> None:
     wrong = EXTRA[name].run(machine, checked=False)
     assert not wrong, f"{len(wrong)} wrong, such as {wrong[0]}"
+
+
+def test_injected_errors_are_found(machine: Machine) -> None:
+    """Every second error that fits a row; `make ptx-coverage` tries all."""
+    injected = [(case.name, *mutant) for case in CASES.values() for mutant in mutants(case)][::2]
+    survivors = [f"{name} {what}" for name, what, mutant in injected if not mutant.run(machine, checked=False)]
+    print(f"injected errors found: {len(injected) - len(survivors)} of {len(injected)}")
+    assert len(injected) > 150
+    assert not survivors
 
 
 def test_no_row_is_lost() -> None:

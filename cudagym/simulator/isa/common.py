@@ -98,7 +98,8 @@ def use_float(e: Emitter, operand: Operand | None, type_: str, ftz: bool = False
         return flush(e, value) if ftz and type_ == "f32" else value
     if type_.endswith("x2") and value.n == 1:
         value = e.splat(value)
-    return widen(e, value, type_)
+    value = widen(e, value, type_)
+    return flush(e, value) if ftz and type_.startswith("bf16") else value
 
 
 def write_float(e: Emitter, operand: Operand | None, value: Value, type_: str, modifiers: tuple[str, ...]) -> None:
@@ -107,7 +108,7 @@ def write_float(e: Emitter, operand: Operand | None, value: Value, type_: str, m
         value = relu(e, value)
     if "sat" in modifiers:
         value = saturate(e, value)
-    if "ftz" in modifiers and type_ == "f32":
+    if "ftz" in modifiers and type_ in ("f32", "bf16", "bf16x2"):
         value = flush(e, value)
     e.write(operand, value if type_ in ("f32", "f64") else narrow(e, value, type_))
 

@@ -1,4 +1,4 @@
-"""Runs the case of every row and prints which rows of `opcodes.csv` are covered: `make ptx-coverage`."""
+"""Runs the case of every row of `opcodes.csv`, then injects errors, and prints how it went: `make ptx-coverage`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from cudagym.errors import CudagymError
 from cudagym.hardware import gpu
 from cudagym.simulator.machine import Machine
+from opcodes.injection import mutants
 from opcodes.table import Row, cases, rows, uncovered
 
 
@@ -45,7 +46,10 @@ def main() -> int:
     for row in listed:
         if row not in covered:
             print(f"  {row.name}: {failed.get(row.name) or reasons.get(row.name, 'no case')}")
-    return 1 if failed else 0
+    injected = [(case.name, *mutant) for case in known.values() for mutant in mutants(case)]
+    survivors = [f"{name} {what}" for name, what, mutant in injected if not mutant.run(machine, checked=False)]
+    print(f"injected errors found {len(injected) - len(survivors)} of {len(injected)}", *survivors, sep="\n  ")
+    return 1 if failed or survivors else 0
 
 
 if __name__ == "__main__":

@@ -56,9 +56,15 @@ def some(type_: str, chooser: random.Random) -> int:
         f = FORMATS[scalar]
         exponent = f.bias + chooser.randint(-min(12, f.bias - 1), min(12, f.bias - 1))
         fraction = chooser.getrandbits(f.precision - 1)
+        if chooser.random() < 0.3:  # a tie for a narrower format
+            cut = chooser.randrange(1, f.precision)
+            fraction = (fraction >> cut << cut) | 1 << (cut - 1)
         return (chooser.getrandbits(1) * f.sign) | (((exponent << (f.precision - 1)) | fraction) << f.padding)
-    width = FORMATS[scalar].bits if scalar in FORMATS else WIDTHS[scalar]
-    return chooser.getrandbits(width)
+    if scalar in FORMATS:
+        return chooser.getrandbits(FORMATS[scalar].bits)
+    width = WIDTHS[scalar]
+    value = chooser.getrandbits(width) >> chooser.choice([0, chooser.randrange(width)])
+    return value if chooser.getrandbits(1) else -value & (1 << width) - 1
 
 
 def tuples(types: Sequence[str], count: int = 600, seed: object = 0) -> tuple[list[int], ...]:
@@ -74,7 +80,7 @@ def tuples(types: Sequence[str], count: int = 600, seed: object = 0) -> tuple[li
     rows: list[tuple[int, ...]]
     rows = (
         list(product(*lists))
-        if whole <= 2 * count
+        if whole <= 3 * count
         else [tuple(chooser.choice(values) for values in lists) for _ in range(count)]
     )
     for k in range(count // 2):

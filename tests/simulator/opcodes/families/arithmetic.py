@@ -20,7 +20,7 @@ from opcodes.exact import (
     root,
     total,
 )
-from opcodes.families.common import FLOATS, elementwise, finish, mode_of, nan_of, near, operand, result
+from opcodes.families.common import FLOATS, elementwise, finish, flushed, mode_of, nan_of, near, operand, result
 from opcodes.values import SCALARS, WIDTHS, signed, tuples
 
 MASK = {width: (1 << width) - 1 for width in (8, 16, 32, 64, 128)}
@@ -121,7 +121,7 @@ def divide_floats(name: str, parts: list[str]) -> Case:
         if "approx" in parts and not 2.0**-126 <= size <= 2.0**126:
             return None
         if "ftz" in parts and nearest & (f.sign - 1) <= f.tiny:
-            return lambda bits: bits & (f.sign - 1) <= f.tiny
+            return flushed(f, as_float(x) / as_float(y))
         return near(f, as_float(x) / as_float(y), 2)
 
     return elementwise(name, [parts[-1]] * 2, parts[-1], exact)
@@ -287,7 +287,7 @@ def roots(name: str, parts: list[str]) -> Case | None:
             close = near(f, true, relative=2.0**-18)
             return lambda bits: bits & MASK[32] == 0 and close(bits)  # type: ignore[operator, misc]
         if "ftz" in parts and abs(true) <= 2.0**-126 * (1 + 2.0**-20):
-            return lambda bits: bits & (f.sign - 1) <= f.tiny and bits & f.sign == x.sign * f.sign
+            return flushed(f, true)
         if type_ == "f64" or opcode == "rcp":  # for rsqrt.approx.f64 no bound is stated
             return near(f, true, 1)
         return near(f, true, 0.5 if true < 2.0**-126 else 0, relative=2.0 ** (-23 if opcode == "sqrt" else -22.9))
@@ -324,10 +324,10 @@ def transcendental(name: str, parts: list[str]) -> Case:
         if f.bits == 16:
             relative, absolute = _ERRORS_16[f"{opcode}.{SCALARS.get(type_, type_)}"]
             if opcode == "ex2" and 0 < y < 2.0**f.exponent_min:
-                return near(f, y, 1) if f is FORMATS["f16"] else None
+                return near(f, y, 1) if f is FORMATS["f16"] else flushed(f, y)
             return near(f, y, relative=relative, absolute=absolute)
         if "ftz" in parts and abs(y) <= 2.0**-126 * (1 + 2.0**-20):
-            return lambda bits: bits & (f.sign - 1) <= f.tiny + 16
+            return flushed(f, y)
         if opcode == "ex2":
             return near(f, y, 2.5)
         if opcode == "lg2":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import copysign
 from typing import Any
 
 from opcodes.case import Case, Port, Wanted
-from opcodes.exact import F32, Format, Number, as_float, decode, encode, flush, is_nan, of_float
+from opcodes.exact import BF16, F32, Format, Number, as_float, decode, encode, flush, is_nan, of_float
 from opcodes.values import SCALARS, WIDTHS, tuples
 
 FLOATS = frozenset(("f16", "bf16", "f32", "f64", "f16x2", "bf16x2"))
@@ -36,11 +37,18 @@ def finish(f: Format, bits: int | None, parts: Sequence[str]) -> Wanted:
         return nan_of(f)
     if "relu" in parts and bits & f.sign:
         return 0
-    return flush(f, bits) if "ftz" in parts and f is F32 else bits
+    return flush(f, bits) if "ftz" in parts and f in (F32, BF16) else bits
 
 
 def operand(f: Format, bits: int, parts: Sequence[str]) -> Number | None:
     return decode(f, flush(f, bits) if "ftz" in parts else bits)
+
+
+def flushed(f: Format, exact: float) -> Wanted:
+    """What .ftz leaves of a result about as small as the smallest normal number: that, or zero, but nothing between."""
+    sign = f.sign * (copysign(1, exact) < 0)
+    doubt = abs(exact) > 2.0**-126 * (1 - 2.0**-20)
+    return lambda bits: bits == sign or (doubt and f.tiny <= bits - sign <= f.tiny + 16)
 
 
 def near(f: Format, exact: float, ulps: float = 0, *, relative: float = 0, absolute: float = 0) -> Wanted:

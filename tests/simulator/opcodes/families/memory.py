@@ -11,7 +11,7 @@ from opcodes.families.common import elementwise, nan_of
 from opcodes.values import SCALARS, WIDTHS, signed, tuples
 
 SPACES = ("global", "shared", "local", "const", "param")
-TABLE = bytes((37 * k + 11) % 256 for k in range(512))
+TABLE = bytes((37 * k + 139) % 256 for k in range(512))
 """What the constant array of a module holds."""
 
 
