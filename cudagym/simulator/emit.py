@@ -81,6 +81,8 @@ class Context(NamedTuple):
     """Device addresses of global and constant variables."""
     rows: bool = False
     """Whether a warp's threads are neighbours along x: the block is a multiple of 32 wide, or has one dimension."""
+    constants: tuple[tuple[int, int], ...] = ()
+    """Address and size of each constant variable."""
 
 
 def constant(bits: int, elem: str) -> Value:

@@ -109,10 +109,12 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...], rows: 
     function = module.functions.get(name)
     if function is None or not function.is_entry:
         raise GraderError(f"the PTX has no kernel {name}")
-    context = Context(runtime().layout, {**function_addresses(module), **dict(addresses)}, rows)
+    known = function_addresses(module) | dict(addresses)
+    constants = tuple((known[v.name], v.size) for v in module.variables if v.space == "const" and v.name in known)
+    context = Context(runtime().layout, known, rows, constants)
     try:
         flow = flow_of(module, function)
-        key = key_of(_code_text(flow), repr(flow.frame), repr(context.addresses), repr(rows))
+        key = key_of(_code_text(flow), repr(flow.frame), repr(context[1:]))
         native = native_kernel(key, lambda: lower(flow, context, lower_instruction))
     except (LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
         raise GraderError(f"the PTX of {kernel_title(name)} is malformed: {type(error).__name__}: {error}") from error

@@ -10,6 +10,7 @@ import pytest
 from machine_code import KERNELS, Code
 from numpy.typing import NDArray
 
+from cudagym.build.program import address_of
 from cudagym.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -98,6 +99,14 @@ def test_generic_addresses_of_every_window(code: Code, n: int) -> None:
     own = {1: np.full(32, 3), 3: np.full(32, 5)}
     want = own[n] + 2000 if n & 1 else x + 1 + 9000
     np.testing.assert_array_equal(out, want)
+
+
+def test_constant_variables_are_told_from_global_ones(code: Code) -> None:
+    out, places = np.zeros(1, np.int32), (code.variable("fixed"), code.variable("changing"), address_of(0))
+    for place, want in ((places[0], 11), (places[0] + 8, 31), (places[1], 2), (places[1] + 8, 2), (places[2], 2)):
+        out[0] = 0
+        code.run("constant_or_global", 1, 1, place, out)
+        assert out[0] == want
 
 
 def test_addresses_of_parameters(code: Code) -> None:

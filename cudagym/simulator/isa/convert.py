@@ -74,7 +74,13 @@ def is_space(e: Emitter, ins: Instruction) -> None:
     space = ins.modifiers[0].split("::")[0]
     value = e.use(ins.operands[1], "i64")
     if space in ("global", "const"):
-        result = e.compare("uge", value, constant(1 << 44, "i64"))
+        result = constant(0, "i1")
+        for start, size in e.context.constants:
+            inside = e.compare("ult", e.op("sub", value, constant(start, "i64")), constant(size, "i64"))
+            result = e.op("or", result, inside)
+        if space == "global":
+            beyond = e.compare("uge", value, constant(1 << 44, "i64"))
+            result = e.op("and", beyond, e.op("xor", result, constant(1, "i1")))
     elif space in ("shared", "local", "param"):
         window = {**_WINDOWS, "param": PARAM_WINDOW}[space]
         result = e.compare("ult", e.op("sub", value, constant(window, "i64")), constant(1 << 32, "i64"))

@@ -47,6 +47,15 @@ extern "C" __global__ void generic_windows(const int* in, int* out, int n) {
     out[threadIdx.x] = p[n & 1 ? n & 3 : threadIdx.x] + 1000 * (int)spaces;
 }
 
+__constant__ int fixed[3] = {1, 2, 3};
+__device__ int changing[3];
+extern "C" __global__ void constant_or_global(const int* p, int* out) {
+    int is;
+    asm volatile("{.reg .pred c, g; .reg .b32 r; isspacep.const c, %1; isspacep.global g, %1;"
+        "selp.b32 %0, 1, 0, c; selp.b32 r, 2, 0, g; or.b32 %0, %0, r;}" : "=&r"(is) : "l"(p));
+    *out = is + 10 * (p ? *p : fixed[0] + changing[0]);
+}
+
 struct Pack { int v[6]; };
 extern "C" __global__ void parameters(const __grid_constant__ Pack pack, int* out, int k) {
     const Pack* p = &pack;
