@@ -110,7 +110,7 @@ typedef struct Warp {
     uint32_t index, idle;
     uint32_t together; /* 1 + the basic block that all live lanes run next, with registers as together.py keeps them */
     int64_t spent; /* fuel since the scheduler last looked whether the warp gets on */
-    uint64_t accesses, state; /* memory accesses so far; a hash of the registers at the last yield */
+    uint64_t accesses, state; /* not 0 once memory was accessed; a hash of the registers at the last yield */
     uint32_t watched;
     uint32_t barrier[LANES], barrier_site[LANES], barrier_count[LANES], barrier_value[LANES];
 } __attribute__((aligned(64))) Warp;

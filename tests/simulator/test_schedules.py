@@ -123,7 +123,8 @@ def test_waiting_programs_get_on(code: Code, schedule: int, checked: bool) -> No
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_a_deadlock_is_one_in_any_order(code: Code, schedule: int) -> None:
-    fault = code.fault("deadlocked", 3, 64, counts(1), counts(1), schedule=schedule)
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_deadlock_is_one_in_any_order(code: Code, schedule: int, checked: bool) -> None:
+    fault = code.fault("deadlocked", 3, 64, counts(1), counts(1), schedule=schedule, checked=checked)
     assert fault.kind == "deadlock"
-    code.run("deadlocked", 3, 64, counts(1) + 1, counts(1), schedule=schedule)
+    code.run("deadlocked", 3, 64, counts(1) + 1, counts(1), schedule=schedule, checked=checked)

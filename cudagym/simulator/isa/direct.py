@@ -120,6 +120,7 @@ def store_directly(
 def _either(e: Emitter, safe: Value, plain: Callable[[], list[Value]], other: Callable[[], list[Value]]) -> list[Value]:
     e.count += 1
     names = [f"{kind}{e.count}" for kind in ("plain", "other", "done")]
+    e.line("store i64 1, ptr %accesses.at")
     e.line(f"br {safe}, label %{names[0]}, label %{names[1]}, !prof !0")
     found: list[tuple[list[Value], str]] = []
     saved = dict(e.splats)
