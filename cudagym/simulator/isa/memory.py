@@ -1,4 +1,4 @@
-"""Loads, stores, atomics and fences: every access goes through the runtime, which checks it."""
+"""Loads, stores, atomics and fences: every access is checked, by the runtime or in place (see direct.py)."""
 
 from __future__ import annotations
 
