@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -173,6 +172,6 @@ def family(*opcodes: str) -> Callable[[Family], Family]:
 
 def case_of(name: str) -> Case | None:
     """The case of an instruction, by its name as in `opcodes.csv`."""
-    opcode, *parts = re.split(r"\.", name)
+    opcode, *parts = name.split(".")
     maker = FAMILIES.get(opcode)
     return maker(name, parts) if maker else None

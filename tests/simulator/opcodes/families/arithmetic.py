@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from opcodes.case import Case, Wanted, family
 from opcodes.exact import (
@@ -238,19 +238,18 @@ def dot_product(name: str, parts: list[str]) -> Case:
     return elementwise(name, [a_type, b_type, a_type], "b32", exact)
 
 
-def carry_chain(name: str, first: str, then: str, function: object) -> Case:
+def carry_chain(name: str, first: str, then: str, function: Callable[[int, int], int]) -> Case:
     """Two words wide: the low ones set the carry, the high ones take it in."""
     width = WIDTHS[then.rsplit(".", 1)[-1]]
 
     def exact(*words: int) -> Sequence[Wanted]:
         pairs = [low | high << width for low, high in zip(words[::2], words[1::2], strict=True)]
-        value = function(*pairs)  # type: ignore[operator]
+        value = function(*pairs)
         return [value & MASK[width], value >> width & MASK[width]]
 
-    count = 6 if first.startswith("mad") else 4
-    lows, highs = [", ".join("%" + x for x in "abcdef"[k:count:2]) for k in (0, 1)]
+    lows, highs = [", ".join("%" + x for x in "abcd"[k::2]) for k in (0, 1)]
     body = f"{first} %o0, {lows}; {then} %o1, {highs};"
-    return elementwise(name, [f"u{width}"] * count, [f"b{width}"] * 2, exact, body=body)
+    return elementwise(name, [f"u{width}"] * 4, [f"b{width}"] * 2, exact, body=body)
 
 
 @family("rcp", "sqrt", "rsqrt")

@@ -147,7 +147,7 @@ def extend(name: str, parts: list[str]) -> Case:
 
 @family("lop3")
 def lookup(name: str, parts: list[str]) -> Case:
-    """All 256 tables, each on its own operands, in eight kernels' worth of instructions."""
+    """All 256 tables, gathered in two sums; with .and and .or one table, and the predicate that goes with it."""
     a, b, c = tuples(["b32"] * 3, 200, name)
     if parts[0] in ("or", "and"):
         word = parts[0]

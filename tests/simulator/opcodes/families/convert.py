@@ -21,15 +21,16 @@ def move(name: str, parts: list[str]) -> Case:
         return elementwise(name, ["b32"], ["b32", "b32"], lambda a: [a, 1 - a], body=body, values=values)
     width = WIDTHS[type_]
     if type_[0] != "b" or width == 16:
-        special = "mov.u32 %t3, %laneid; xor.b32 %o1, %t3, %index; mov.u32 %t4, WARP_SZ; add.u32 %o1, %o1, %t4;"
         literal = {"f32": "0f3FC00000", "f64": "0d3FF8000000000000"}.get(type_, "-3")
         bits = {"f32": 0x3FC00000, "f64": 0x3FF8 << 48}.get(type_, -3) & (1 << width) - 1
-        body = f"{name} %o0, %a; {special} {name} %o2, {literal};"
-        if type_ == "u32":
-            body += f" {name} %o0, %a;"
-        body += " shr.u32 %o1, %o1, 5; shl.b32 %o1, %o1, 5; sub.u32 %t5, %index, %t3; sub.u32 %o1, %o1, %t5;"
-        outs = [f"b{width}", "b32", f"b{width}"]
-        return elementwise(name, [type_], outs, lambda a: [a, 32, bits], body=body)
+        special = f"{name} %o2, %laneid;" if type_ == "u32" else "mov.b32 %o2, %b;"
+        body = f"{name} %o0, %a; {name} %o1, {literal}; {special}"
+        (values,) = tuples([type_])
+        values = values[: len(values) // 64 * 64]
+        lanes = [k % 32 for k in range(len(values))]
+        outs = [f"b{width}", f"b{width}", "b32"]
+        columns = (values, lanes)
+        return elementwise(name, [type_, "u32"], outs, lambda a, b: [a, bits, b], body=body, values=columns)
     half = width // 2
     body = f"{name} {{%x, %y}}, %a; {name} %o0, {{%y, %x}}; {name} %o1, %a;"
     body = f"{{ .reg .b{half} %x, %y; {body} }}"
