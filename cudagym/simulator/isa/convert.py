@@ -91,7 +91,13 @@ def is_space(e: Emitter, ins: Instruction) -> None:
 
 @op("cvt")
 def convert(e: Emitter, ins: Instruction) -> None:
-    to, from_ = (m for m in ins.modifiers if m in SIZES)
+    if "pack" in ins.modifiers:
+        pack_integers(e, ins)
+        return
+    types = [m for m in ins.modifiers if m in SIZES]
+    if len(types) != 2:
+        raise e.unsupported()
+    to, from_ = types
     d, *inputs = ins.operands
     if to in ("f16x2", "bf16x2") and from_ == "f32" and len(inputs) == 2:
         convert_pair(e, ins, to)
@@ -112,6 +118,21 @@ def convert(e: Emitter, ins: Instruction) -> None:
         e.write(d, e.resize(value, elem_of(to), is_signed(from_)), is_signed(to))
     else:
         raise e.unsupported()
+
+
+def pack_integers(e: Emitter, ins: Instruction) -> None:
+    """cvt.pack.sat d, a, b{, c}: two words clamped to 16 or 8 bits, b lowest; above two of 8 bits the low half of c."""
+    d, a, b, *rest = ins.operands
+    to = ins.modifiers[2]
+    if to not in ("u16", "s16", "u8", "s8") or len(rest) != (SIZES[to] == 1):
+        raise e.unsupported()
+    bits = 8 * SIZES[to]
+    high, low = (clamp_integer(e, e.use(operand, "i32"), "s32", to) for operand in (a, b))
+    mask = constant((1 << bits) - 1, "i32")
+    value = e.op("or", e.op("shl", e.op("and", high, mask), constant(bits, "i32")), e.op("and", low, mask))
+    if rest:
+        value = e.op("or", value, e.op("shl", e.use(rest[0], "i32"), constant(16, "i32")))
+    e.write(d, value)
 
 
 def convert_pair(e: Emitter, ins: Instruction, to: str) -> None:

@@ -130,6 +130,7 @@ def _conversions() -> Iterator[str]:
         for target in ("f16", "f32", "f64") if to[1:] == "8" else ("f16", "bf16", "f32", "f64"):
             for mode in ("rn", "rz", "rm", "rp"):
                 yield f"cvt.{mode}.{target}.{to}"
+    yield from ("cvt.pack.sat.u16.s32", "cvt.pack.sat.s16.s32", "cvt.pack.sat.u8.s32.b32", "cvt.pack.sat.s8.s32.b32")
     yield from ("cvt.rzi.ftz.s32.f32", "cvt.rni.ftz.u64.f32", "cvt.rzi.sat.u8.f32")
     for type_ in ("f16", "f32", "f64"):
         yield from (f"cvt.{mode}.{type_}.{type_}" for mode in ("rni", "rzi", "rmi", "rpi"))

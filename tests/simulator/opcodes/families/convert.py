@@ -40,6 +40,8 @@ def move(name: str, parts: list[str]) -> Case:
 
 @family("cvt")
 def convert(name: str, parts: list[str]) -> Case:
+    if "pack" in parts:
+        return pack(name, parts[2])
     to, from_ = [part for part in parts if part in TYPES][-2:]
     if to in SCALARS or from_ in SCALARS:
         return convert_pair(name, parts, to, from_)
@@ -47,6 +49,20 @@ def convert(name: str, parts: list[str]) -> Case:
         source = FORMATS.get(from_)
         return elementwise(name, [from_], to, lambda a: to_float(parts, to, from_, a), count=1500 if source else 600)
     return to_int(name, parts, to, from_)
+
+
+def pack(name: str, to: str) -> Case:
+    """Two words, clamped, the second lowest; then what is left of a third."""
+    width = WIDTHS[to]
+    low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if to[0] == "s" else (0, (1 << width) - 1)
+
+    def exact(a: int, b: int, c: int = 0) -> Wanted:
+        value = c
+        for x in (a, b):
+            value = value << width | (min(max(signed(x, 32), low), high) & (1 << width) - 1)
+        return value & 0xFFFFFFFF
+
+    return elementwise(name, ["s32"] * (3 if width == 8 else 2), "b32", exact)
 
 
 def to_float(parts: list[str], to: str, from_: str, bits: int) -> Wanted:
