@@ -2,6 +2,7 @@
 
 Each lane has the number of the basic block it runs next. The scheduler at the head of the function picks the lanes
 with the lowest number and dispatches to their block; a branch that all live lanes take together jumps there straight.
+While all live lanes are at one place, the code of together.py runs instead where there is some.
 The function returns when no lane can run, or, at a jump backwards, when its fuel is spent.
 """
 
