@@ -140,12 +140,17 @@ def _broken(good: list[Subject]) -> Iterator[Subject]:
 
 
 def _module(path: str) -> ModuleType:
-    """A module of the tests, which are no package, under a name that nobody else imports."""
+    """A module of the tests, which are no package, under a name that nobody else imports.
+
+    What stands beside it can be imported, as by pytest.
+    """
     name = "corpus_of_" + re.sub(r"\W", "_", path)
     if name not in sys.modules:
         found = importlib.util.spec_from_file_location(name, _ROOT / "tests" / path)
         assert found is not None
         assert found.loader is not None
         sys.modules[name] = module = importlib.util.module_from_spec(found)
+        if (beside := str(_ROOT / "tests" / Path(path).parent)) not in sys.path:
+            sys.path.append(beside)
         found.loader.exec_module(module)
     return sys.modules[name]

@@ -17,9 +17,9 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 from corpus import KINDS, Subject, corpus
 
 CARD = gpu("h100")
-QUICK = 0.85
-"""At least this share of the sources that compile has to do without nvcc, or agreement would say little. The rest are
-those whose large headers are met for the first time."""
+QUICK = {"scripted": 1.0, "honest": 0.7, "hostile": 0.85, "failing": 0.0}
+"""At least this share of the sources of a kind that compile has to do without nvcc, or agreement would say little. The
+rest are those whose large headers (cooperative groups, CUB, barriers) are met for the first time."""
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -58,7 +58,7 @@ def test_same_ptx_resources_plans_and_refusals(
 
 def test_nvcc_is_seldom_needed(built: list[tuple[Subject, dict[str, str], dict[str, str], bool]]) -> None:
     compiled = Counter(quick for _, ours, _, quick in built if "message" not in ours)
-    assert compiled[True] >= QUICK * compiled.total()
+    assert compiled[True] >= QUICK[built[0][0].kind] * compiled.total()
 
 
 def test_neutral_text_hides_the_identity_of_a_module_and_nothing_else() -> None:
