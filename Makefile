@@ -10,7 +10,7 @@ RUN ?= demo
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
-	@echo "make test         style, types and tests (at most 10 minutes)"
+	@echo "make test         style, types and tests (at most 12 minutes)"
 	@echo "make soak         generated launches, compiled both ways, and random kernels, run on the host too (an hour)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
