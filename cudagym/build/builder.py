@@ -41,7 +41,7 @@ class Build(Record):
     @functools.cached_property
     def module(self) -> Module:
         """The device code. Raises GraderError when its PTX cannot be read."""
-        return _module(self.compiled, self.arch, self.arrays)
+        return device_module(self.compiled, self.arch, self.arrays)
 
 
 class Builder:
@@ -98,7 +98,9 @@ class Builder:
         return Program(module=build.module, plan=plan, shape=shape, device=f"sim:{gpu.name}")
 
 
-def _module(compiled: Compiled, arch: str, arrays: int) -> Module:
+def device_module(compiled: Compiled, arch: str, arrays: int) -> Module:
+    """The device code of one compiler run, for a host function of `arrays` arrays. Raises GraderError when its PTX
+    cannot be read."""
     scanned = ptx.parse(compiled.ptx)
     usage = _usage(compiled.log)
     kernels = []

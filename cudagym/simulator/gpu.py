@@ -8,7 +8,7 @@ from cudagym.build.program import Program
 from cudagym.device import Buffer, Limits, Run, Time
 from cudagym.hardware import GPU
 from cudagym.hardware import gpu as gpu_named
-from cudagym.simulator import clock
+from cudagym.simulator.clock import bounds
 from cudagym.simulator.executor import Executor, Request
 
 
@@ -69,7 +69,7 @@ class SimulatedGPU:
         )
         if run.faults:
             return run, None
-        return run, clock.predict(self._gpu, program, run, buffers)
+        return run, bounds.predict(self._gpu, program, run, buffers)
 
     def interrupt(self) -> None:
         self._executor.interrupt()

@@ -39,7 +39,7 @@ from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
 from cudagym.simulator.calls import FREE, MALLOC, function_addresses
-from cudagym.simulator.clock import occupancy
+from cudagym.simulator.clock.bounds import occupancy
 from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, HEAP_BYTES, HEAP_SLOT, LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of, operands, results
