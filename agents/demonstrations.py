@@ -13,7 +13,7 @@ from string import ascii_lowercase
 
 from cudagym import prompts, specs
 from cudagym.errors import UsageError
-from cudagym.hardware import GPU
+from cudagym.hardware import GPU, GPUS
 from cudagym.record import Record, Shape
 from cudagym.rollouts import Rollout
 from cudagym.source import without_comments
@@ -58,6 +58,11 @@ def verified(rollouts: Iterable[Rollout]) -> list[Verified]:
 def check_trainable(spec: str, split: str) -> None:
     """Raises UsageError unless the spec is of split train, both as recorded and as cudagym declares it."""
     declared = {each.name: each.split for each in specs.all_specs()}.get(spec, split)
+    if split == specs.UNSEEN_HARDWARE:
+        raise UsageError(
+            f"{spec} was asked for on a card that is held out, so nothing may be trained on it; "
+            f"train on one of {', '.join(f'sim:{card.name}' for card in GPUS.values() if not card.held_out)}."
+        )
     for name in (split, declared):
         if name != "train":
             raise UsageError(

@@ -103,7 +103,7 @@ class Loop:
         """The specs to collect for. Raises UsageError for a held-out one."""
         kernels = specs.select(self.config.collect.specs)
         for kernel in kernels:
-            demonstrations.check_trainable(kernel.name, kernel.split)
+            demonstrations.check_trainable(kernel.name, specs.split_on(kernel, self.device))
         return kernels
 
     @cached_property

@@ -11,7 +11,7 @@ import re
 from cudagym.record import Record
 from cudagym.specs.spec import KernelSpec
 
-_NAME = re.compile(r"(?P<operation>.+?)_(?:fp\d+|bf16|[iu]\d+)(?:_|$)")
+_NAME = re.compile(r"(?P<operation>.+?)_(?:fp\d+|bf16|tf32|[iu]\d+)(?:_|$)")
 
 
 def operation(spec: KernelSpec) -> str:
@@ -23,6 +23,7 @@ def operation(spec: KernelSpec) -> str:
 MAPS = {
     "vector_add": "a + b",
     "relu": "fmaxf(x, 0.0f)",
+    "sigmoid": "1.0f / (1.0f + expf(-x))",
     "gelu": "0.5f * x * (1.0f + erff(x * 0.70710678f))",
     "silu": "x / (1.0f + expf(-x))",
     "hardswish": "x * fminf(fmaxf(x + 3.0f, 0.0f), 6.0f) / 6.0f",
@@ -30,21 +31,26 @@ MAPS = {
     "abs_diff": "a > b ? a - b : b - a",
     "bias_relu": "fmaxf(x + bias, 0.0f)",
     "dequantize_relu": "fmaxf((x - zero_point) * scale, 0.0f)",
+    "bias_gelu_add": "0.5f * (x + bias) * (1.0f + erff((x + bias) * 0.70710678f)) + residual",
     "swiglu": "gate / (1.0f + expf(-gate)) * up",
+    "geglu": "0.5f * gate * (1.0f + erff(gate * 0.70710678f)) * up",
 }
 """One output element from the input elements at its place (floats as float, integers as int) and the scalars."""
 
 
 class Reduction(Record):
-    """`operator` combines two elements; with `index` the result is the place of the winner, not its value."""
+    """`operator` combines two elements; with `index` the result is the place of the winner, not its value.
+    `finish` makes the result from the combined value v."""
 
     operator: str
     index: bool = False
+    finish: str = "v"
 
 
 REDUCTIONS = {
     "reduce_sum": Reduction(operator="sum"),
     "reduce_max": Reduction(operator="max"),
+    "row_mean": Reduction(operator="sum", finish="v / cols"),
     "argmax": Reduction(operator="max", index=True),
 }
 

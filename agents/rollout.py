@@ -9,6 +9,7 @@ from cudagym import prompts
 from cudagym.rewards.terms import Weights, score
 from cudagym.rollouts import Message, Rollout
 from cudagym.runs import versions
+from cudagym.specs import split_on
 from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
 
@@ -36,7 +37,7 @@ def make_rollout(
         key=key,
         agent=key.partition("/")[0],
         spec=spec.name,
-        split=spec.split,
+        split=split_on(spec, verdict.device),
         messages=(Message(role="user", content=prompt),) if isinstance(prompt, str) else prompt,
         completion=completion,
         source=prompts.extract_source(completion),

@@ -186,6 +186,23 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
             ("shared_tile_rows", "tiles through padded shared memory, several rows per thread", _BLOCK),
         ),
     ),
+    (
+        "each",
+        ("permutation",),
+        (
+            ("thread_per_output", "one thread per output element", _BLOCK),
+            ("block_per_row", "one block per row of the output: coordinates are taken apart once", _BLOCK),
+        ),
+    ),
+    (
+        "team",
+        ("reduction", "norm"),
+        (
+            ("thread", "one thread per row or channel", _BLOCK),
+            ("warp", "one warp per row or channel, shuffles", _WARPS),
+            ("block", "one block per row or channel, trees in shared memory", _BLOCK),
+        ),
+    ),
     ("matmul", ("matmul", "quantized_matmul"), _PRODUCTS),
     (
         "matmul",

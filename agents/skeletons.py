@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cudagym.agents import operators
-from cudagym.specs.spec import DType, KernelSpec, Parameter
+from cudagym.agents import bodies, operators
+from cudagym.specs.spec import HEADERS, DType, KernelSpec, Parameter
 
 Variables = dict[str, Any]
 
-_HEADERS = {DType.F16: "cuda_fp16.h", DType.BF16: "cuda_bf16.h"}
 _PACK_BYTES = 16
 """The widest load a thread can issue (PTX ISA 8.0: `ld.global.v4.b32`)."""
 
@@ -42,7 +41,7 @@ def _common(spec: KernelSpec) -> Variables:
     output = spec.outputs[0]
     dtypes = dict.fromkeys(p.dtype for p in spec.parameters)
     return {
-        "headers": [_HEADERS[dtype] for dtype in dtypes if dtype in _HEADERS],
+        "headers": [HEADERS[dtype] for dtype in dtypes if dtype in HEADERS],
         "parameters": _declare(spec.parameters),
         "arguments": _names(spec.parameters),
         "declare": _declare,
@@ -61,7 +60,7 @@ def _common(spec: KernelSpec) -> Variables:
 
 def _load(parameter: Parameter, text: str) -> str:
     """Half-precision elements need a cast where an expression mixes them with floats."""
-    return f"(float){text}" if parameter.dtype in _HEADERS else text
+    return f"(float){text}" if parameter.dtype in HEADERS else text
 
 
 def _product(axes: Iterable[str | int]) -> str:
@@ -124,7 +123,7 @@ def _reduction(spec: KernelSpec) -> Variables | None:
         "operator": reduction.operator,
         "keyed": reduction.index,
         "identity": {"sum": "0.0f", "max": "-INFINITY"}[reduction.operator],
-        "finish": "v",
+        "finish": reduction.finish,
         "width": _width([x]),
         "value": lambda i: f"{x.name}[{i}]",
         "row_value": lambda c: f"from[{c}]",
@@ -174,6 +173,27 @@ def _norm(spec: KernelSpec) -> Variables | None:
         "finish": norm.finish.format_map({p.name: _load(p, f"{p.name}[c]") for p in columns}),
         "pack_finish": norm.finish.format_map({p.name: _load(p, f"p{p.name}.e[k]") for p in columns}),
     }
+
+
+def _each(spec: KernelSpec) -> Variables | None:
+    each = bodies.EACH.get(operators.operation(spec))
+    output = spec.outputs[0]
+    if each is None or tuple(p.name for p in spec.parameters) != each.parameters:
+        return None
+    return {
+        **_rows(output),
+        "type": "float" if output.dtype.is_float else output.dtype.c,
+        "coordinates": list(zip(each.coordinates, output.axes, strict=True)),
+        "last": each.coordinates[-1],
+        "body": each.body,
+    }
+
+
+def _team(spec: KernelSpec) -> Variables | None:
+    team = bodies.TEAMS.get(operators.operation(spec))
+    if team is None or tuple(p.name for p in spec.parameters) != team.parameters:
+        return None
+    return {"teams": team.teams, "body": team.body, "maximum": "team_max" in team.body}
 
 
 def _permutation(spec: KernelSpec) -> Variables | None:
@@ -255,6 +275,8 @@ _BINDERS: Mapping[str, Callable[[KernelSpec], Variables | None]] = {
     "softmax": _softmax,
     "norm": _norm,
     "permutation": _permutation,
+    "each": _each,
+    "team": _team,
     "matmul": _matmul,
     "attention": _attention,
     "scan": _whole_scan,
@@ -287,6 +309,7 @@ _NEEDS: Mapping[str, Callable[[KernelSpec, Variables], bool]] = {
     "permutation_packed_rows": lambda spec, _: not _may_be_wide(spec),
     "permutation_shared_tile": lambda spec, _: _may_be_wide(spec),
     "permutation_shared_tile_rows": lambda spec, _: _may_be_wide(spec),
+    "each_block_per_row": lambda spec, _: len(spec.outputs[0].axes) > 1,
     "softmax_block_packed": lambda spec, _: _has_one_dtype(spec),
     "norm_block_packed": lambda spec, _: _has_one_dtype(spec),
     "reduce_atomic_per_thread": _adds_floats,

@@ -186,7 +186,7 @@ class EvaluateConfig(Record):
     """0 is greedy decoding."""
     max_new_tokens: int = Field(default=400, ge=1)
     batch_size: int = Field(default=64, ge=1)
-    specs: tuple[str, ...] = ("train", "unseen_shape", "unseen_op", "unseen_family")
+    specs: tuple[str, ...] = ("train", "unseen_shape", "unseen_op", "unseen_dtype", "unseen_family")
     """Names of specs, splits or users' files, as `cudagym.specs.select` takes them."""
 
 

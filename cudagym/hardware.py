@@ -20,7 +20,7 @@ from typing import Any, Literal
 from cudagym.errors import UsageError
 from cudagym.record import Record
 
-MathMode = Literal["fp64", "fp32", "tf32", "fp16", "bf16", "int8"]
+MathMode = Literal["fp64", "fp32", "tf32", "fp16", "bf16", "fp8", "int8"]
 """Which pipe bounds the flops: `fp32` and `fp64` are the plain pipes, the rest the dense tensor cores."""
 
 
@@ -57,6 +57,8 @@ class GPU(Record):
     special_per_sm: int = 16
     peak_tflops: dict[MathMode, float]
     """Dense peak of every pipe, in 1e12 operations per second; a fused multiply-add counts as two."""
+    held_out: bool = False
+    """Whether nothing may be trained on this card, so that it shows how a policy fares on unseen hardware."""
     sources: str
 
     @property
@@ -145,6 +147,7 @@ GPUS: dict[str, GPU] = {
                 "tf32": 494.7,
                 "fp16": 989.4,
                 "bf16": 989.4,
+                "fp8": 1978.9,
                 "int8": 1978.9,
             },
             sources="[H] table 3; [P]. L2 rate as the A100's",
@@ -238,9 +241,11 @@ GPUS: dict[str, GPU] = {
                 "tf32": 82.6,
                 "fp16": 330.3,
                 "bf16": 165.2,
+                "fp8": 330.3,
                 "int8": 660.6,
             },
-            sources="[D] appendix A, fp16 with fp16 accumulation; [P]. L2: 24 slices x 128 bytes",
+            held_out=True,
+            sources="[D] appendix A, fp16 with fp16, fp8 with fp32 accumulation; [P]. L2: 24 slices x 128 bytes",
         ),
         GPU(
             name="t4",

@@ -14,7 +14,7 @@ from cudagym.hardware import GPU
 from cudagym.record import shape_text
 from cudagym.roofline import least_time_us, math_mode
 from cudagym.specs.compare import relative_bound
-from cudagym.specs.spec import DType, KernelSpec, Parameter
+from cudagym.specs.spec import HEADERS, KernelSpec, Parameter
 from cudagym.verdict import Verdict
 
 Style = Literal["full", "compact"]
@@ -55,7 +55,7 @@ Rules
 - The card is simulated. It runs wmma, mma.sync and ldmatrix on its tensor cores, but no wgmma, sparse mma, TMA or
   thread block clusters: a kernel that uses those fails.
 - Everything is in one file, compiled by nvcc as C++17 without relocatable device code. Allowed are the headers of
-  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, mma.h, cooperative_groups.h) and
+  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, cuda_fp8.h, mma.h, cooperative_groups.h) and
   of the C++ standard library. There are no other libraries: no cuBLAS, cuDNN or PyTorch.
 
 Target
@@ -68,14 +68,13 @@ Dense peaks in TFLOP/s: {peaks}.
 Score
 {score}
 At the timed shape the least possible time is {least_us:.1f} us: {moved:.1f} MB to move and {gflop:.3g} GFLOP to
-compute ({math} peak).
+compute ({math} peak).{ceiling}
 
 Answer
 Give one complete CUDA C++ translation unit in one fenced block that starts with ```cuda. It defines solve and
 every kernel and helper it needs, and no main function.
 """
 
-_HEADERS = {DType.F16: "cuda_fp16.h", DType.BF16: "cuda_bf16.h"}
 _EARNED = {
     "compile": "when the source compiles",
     "numeric": "when every check passes",
@@ -150,6 +149,7 @@ def _full(spec: KernelSpec, gpu: GPU, weights: Mapping[str, float]) -> str:
         moved=moved / 1e6,
         gflop=flops / 1e9,
         math=math_mode(spec, gpu),
+        ceiling=f"\n{spec.ceiling}" if spec.ceiling else "",
     )
 
 
@@ -157,8 +157,9 @@ def _parameter(p: Parameter) -> str:
     if p.role == "scalar":
         return f"{p.name}: {p.dtype.c}, by value"
     extents = "".join(f"[{axis}]" for axis in p.axes)
-    header = f" (include <{_HEADERS[p.dtype]}>)" if p.dtype in _HEADERS else ""
-    return f"{p.name}: {p.dtype.c}{extents}{header}, {_ROLES[p.role]}"
+    header = f" (include <{HEADERS[p.dtype]}>)" if p.dtype in HEADERS else ""
+    indices = f", values from 0 to {p.below} - 1" if p.below else ""
+    return f"{p.name}: {p.dtype.c}{extents}{header}, {_ROLES[p.role]}{indices}"
 
 
 def _accuracy(spec: KernelSpec) -> str:

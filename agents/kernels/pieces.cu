@@ -10,6 +10,21 @@ __device__ ${type} op(${op_parameters}) {
     return ${expression};
 }
 %% endmacro
+%% macro each()
+__device__ ${type} value(${"long long " ~ coordinates | map("first") | join(", long long ")}, ${parameters}) {
+${body}
+}
+%% endmacro
+%% macro decode(rest, coordinates)
+%% for name, axis in coordinates | reverse
+%% if loop.last
+    long long ${name} = ${rest};
+%% else
+    long long ${name} = ${rest} % ${axis};
+    ${rest} /= ${axis};
+%% endif
+%% endfor
+%% endmacro
 %% macro pack(width)
 template <typename T>
 struct alignas(${width} * sizeof(T)) Pack {

@@ -18,6 +18,7 @@ from types import ModuleType
 from pydantic import ValidationError
 
 from cudagym.errors import UsageError
+from cudagym.hardware import GPUS
 from cudagym.specs import (
     attention,
     elementwise,
@@ -33,9 +34,13 @@ from cudagym.specs import (
 from cudagym.specs.fingerprint import spec_hash
 from cudagym.specs.spec import SPLITS, KernelSpec, Split
 
+UNSEEN_HARDWARE = "unseen_hardware"
+"""What attempts at train specs count as on a card that is held out: no spec's own split."""
+
 __all__ = [
     "FAMILIES",
     "SPLITS",
+    "UNSEEN_HARDWARE",
     "KernelSpec",
     "Split",
     "all_specs",
@@ -44,6 +49,7 @@ __all__ = [
     "select",
     "spec_hash",
     "split",
+    "split_on",
 ]
 
 _MODULES: tuple[ModuleType, ...] = (
@@ -77,6 +83,13 @@ def split(name: Split) -> tuple[KernelSpec, ...]:
     if name not in SPLITS:
         raise UsageError(f"no split is called {name!r}; there are {', '.join(SPLITS)}")
     return tuple(spec for spec in all_specs() if spec.split == name)
+
+
+def split_on(spec: KernelSpec, device: str) -> str:
+    """What an attempt at `spec` on a device (`sim:h100`) counts as: the spec's split, but for a train spec on a card
+    that is held out `unseen_hardware`."""
+    card = GPUS.get(device.rpartition(":")[2])
+    return UNSEEN_HARDWARE if spec.split == "train" and card and card.held_out else spec.split
 
 
 def get(name: str) -> KernelSpec:

@@ -42,9 +42,10 @@ def unary(
     dtype: DType = DType.F32,
     flops: float = 8.0,
     factor: float = 16.0,
+    of_x: float = 1.0,
     distributions: tuple[Distribution, ...] = (NORMAL, SATURATING),
 ) -> KernelSpec:
-    """`y[i] = f(x[i])`. Errors are taken relative to |x| as well, since tails of activations cancel."""
+    """`y[i] = f(x[i])`. Errors are taken relative to `of_x` times |x| as well, since tails of activations cancel."""
     return KernelSpec(
         name=name,
         family="elementwise",
@@ -57,12 +58,14 @@ def unary(
         reference=lambda t, s: {"y": f(t["x"])},
         flops=lambda s: flops * s["n"],
         independent=("n",),
-        tolerance=Tolerance(factor=factor, growth=0, scale=lambda t, s: {"y": t["x"].abs()}),
+        tolerance=Tolerance(factor=factor, growth=0, scale=lambda t, s: {"y": of_x * t["x"].abs()}),
         distributions=distributions,
     )
 
 
-def vector_add(name: str, split: Split, lengths: tuple[Shape, ...], timing_n: int) -> KernelSpec:
+def vector_add(
+    name: str, split: Split, lengths: tuple[Shape, ...], timing_n: int, dtype: DType = DType.F32, ceiling: str = ""
+) -> KernelSpec:
     return KernelSpec(
         name=name,
         family="elementwise",
@@ -70,9 +73,9 @@ def vector_add(name: str, split: Split, lengths: tuple[Shape, ...], timing_n: in
         summary="Add two vectors: out[i] = a[i] + b[i] for every i in 0..n-1.",
         formula="out[i] = a[i] + b[i]",
         parameters=(
-            tensor_in("a", DType.F32, "n"),
-            tensor_in("b", DType.F32, "n"),
-            tensor_out("out", DType.F32, "n"),
+            tensor_in("a", dtype, "n"),
+            tensor_in("b", dtype, "n"),
+            tensor_out("out", dtype, "n"),
             scalar("n"),
         ),
         check_shapes=lengths,
@@ -80,6 +83,7 @@ def vector_add(name: str, split: Split, lengths: tuple[Shape, ...], timing_n: in
         reference=lambda t, s: {"out": t["a"] + t["b"]},
         flops=lambda s: s["n"],
         independent=("n",),
+        ceiling=ceiling,
         tolerance=Tolerance(factor=2, growth=0, scale=lambda t, s: {"out": t["a"].abs() + t["b"].abs()}),
         distributions=(NORMAL, WIDE),
     )
@@ -94,6 +98,15 @@ SPECS = (
     vector_add(
         "vector_add_fp32_odd", "unseen_shape", tuple({"n": n} for n in (3, 31, 257, 12289, 100003)), 17 * MIB + 1
     ),
+    vector_add(
+        "vector_add_fp32_short",
+        "unseen_shape",
+        tuple({"n": n} for n in (2, 63, 1024, 2047)),
+        1 << 16,
+        ceiling="The vectors are so short that starting a kernel takes longer than moving them: a few percent of "
+        "peak is what an excellent kernel reaches.",
+    ),
+    vector_add("vector_add_bf16", "train", LENGTHS, 35 * MIB, DType.BF16),
     unary(
         "relu_fp32",
         "y[i] = max(x[i], 0)",
@@ -109,6 +122,39 @@ SPECS = (
         "Gaussian error linear unit in its exact form with erf (not the tanh approximation): "
         "y[i] = 0.5 * x[i] * (1 + erf(x[i] / sqrt(2))) for every i in 0..n-1.",
         gelu,
+    ),
+    unary(
+        "relu_fp16",
+        "y[i] = max(x[i], 0)",
+        "Rectify in half precision: y[i] = max(x[i], 0) for every i in 0..n-1.",
+        torch.relu,
+        split="unseen_dtype",
+        dtype=DType.F16,
+        flops=1,
+        factor=0,
+    ),
+    unary(
+        "gelu_bf16",
+        "y[i] = 0.5 * x[i] * (1 + erf(x[i] / sqrt(2)))",
+        "Gaussian error linear unit in its exact form with erf, bfloat16 arrays and float32 arithmetic: "
+        "y[i] = 0.5 * x[i] * (1 + erf(x[i] / sqrt(2))) for every i in 0..n-1.",
+        gelu,
+        split="unseen_dtype",
+        dtype=DType.BF16,
+        factor=4,
+        # The sum 1 + erf is rounded in float32, whose roundings are 2**-16 of bfloat16's.
+        of_x=2**-14,
+    ),
+    unary(
+        "sigmoid_fp16",
+        "y[i] = 1 / (1 + exp(-x[i]))",
+        "Logistic sigmoid with half-precision arrays and float32 arithmetic: y[i] = 1 / (1 + exp(-x[i])) "
+        "for every i in 0..n-1.",
+        torch.sigmoid,
+        dtype=DType.F16,
+        flops=4,
+        factor=4,
+        of_x=0,
     ),
     unary(
         "silu_fp32",

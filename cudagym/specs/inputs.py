@@ -29,7 +29,8 @@ def make_inputs(spec: KernelSpec, shape: Shape, distribution: Distribution, seed
     for parameter in spec.inputs:
         digest = sha256(f"{seed}/{parameter.name}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-        arrays[parameter.name] = distribution.fill(generator, parameter, parameter.extents(shape)).contiguous()
+        array = distribution.fill(generator, parameter, parameter.extents(shape)).contiguous()
+        arrays[parameter.name] = array.remainder_(int(shape[parameter.below])) if parameter.below else array
     return arrays
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from cudagym.record import Shape
-from cudagym.specs.distributions import FULL_RANGE, NORMAL, SMALL_INTEGERS, WIDE
+from cudagym.specs.distributions import FULL_RANGE, NORMAL, SATURATING, SMALL_INTEGERS, WIDE
 from cudagym.specs.spec import DType, KernelSpec, Split, Tolerance, scalar, tensor_in, tensor_out
 
 EXACT = Tolerance(factor=0, growth=0)
 
 
-def transpose(name: str, split: Split, pairs: tuple[tuple[int, int], ...], timing_shape: Shape) -> KernelSpec:
+def transpose(
+    name: str, split: Split, pairs: tuple[tuple[int, int], ...], timing_shape: Shape, dtype: DType = DType.F32
+) -> KernelSpec:
     return KernelSpec(
         name=name,
         family="permutation",
@@ -17,8 +19,8 @@ def transpose(name: str, split: Split, pairs: tuple[tuple[int, int], ...], timin
         summary="Transpose: x has the shape [rows][cols], y has the shape [cols][rows], and y[c][r] = x[r][c].",
         formula="y[c * rows + r] = x[r * cols + c]",
         parameters=(
-            tensor_in("x", DType.F32, "rows", "cols"),
-            tensor_out("y", DType.F32, "cols", "rows"),
+            tensor_in("x", dtype, "rows", "cols"),
+            tensor_out("y", dtype, "cols", "rows"),
             scalar("rows"),
             scalar("cols"),
         ),
@@ -28,7 +30,7 @@ def transpose(name: str, split: Split, pairs: tuple[tuple[int, int], ...], timin
         flops=lambda s: 0,
         independent=("rows", "cols"),
         tolerance=EXACT,
-        distributions=(NORMAL, WIDE),
+        distributions=(NORMAL, WIDE if dtype is DType.F32 else SATURATING),
     )
 
 
@@ -44,6 +46,63 @@ SPECS = (
         "unseen_shape",
         ((1, 65), (4099, 3), (10007, 5), (4096, 16)),
         {"rows": 852992, "cols": 32},
+    ),
+    transpose(
+        "transpose_fp16",
+        "unseen_dtype",
+        ((1, 1), (37, 3), (31, 33), (128, 192), (257, 129)),
+        {"rows": 13312, "cols": 4096},
+        DType.F16,
+    ),
+    KernelSpec(
+        name="split_heads_fp16",
+        family="permutation",
+        split="train",
+        summary="Bring the heads of half-precision activations to the front: x has the shape [seq][heads][dim], y has "
+        "the shape [heads][seq][dim], and y[h][i][d] = x[i][h][d].",
+        formula="y[(h * seq + i) * dim + d] = x[(i * heads + h) * dim + d]",
+        parameters=(
+            tensor_in("x", DType.F16, "seq", "heads", "dim"),
+            tensor_out("y", DType.F16, "heads", "seq", "dim"),
+            scalar("seq"),
+            scalar("heads"),
+            scalar("dim"),
+        ),
+        check_shapes=tuple(
+            {"seq": seq, "heads": heads, "dim": dim}
+            for seq, heads, dim in ((1, 1, 1), (7, 3, 37), (128, 4, 64), (33, 5, 129))
+        ),
+        timing_shape={"seq": 13312, "heads": 32, "dim": 128},
+        reference=lambda t, s: {"y": t["x"].permute(1, 0, 2)},
+        flops=lambda s: 0,
+        independent=("seq", "heads", "dim"),
+        tolerance=EXACT,
+        distributions=(NORMAL, SATURATING),
+    ),
+    KernelSpec(
+        name="nchw_to_nhwc_fp32",
+        family="permutation",
+        split="unseen_op",
+        summary="Bring the channels of images to the back: x has the shape [batch][channels][plane], y has the shape "
+        "[batch][plane][channels], and y[b][i][c] = x[b][c][i].",
+        formula="y[(b * plane + i) * channels + c] = x[(b * channels + c) * plane + i]",
+        parameters=(
+            tensor_in("x", DType.F32, "batch", "channels", "plane"),
+            tensor_out("y", DType.F32, "batch", "plane", "channels"),
+            scalar("batch"),
+            scalar("channels"),
+            scalar("plane"),
+        ),
+        check_shapes=tuple(
+            {"batch": batch, "channels": channels, "plane": plane}
+            for batch, channels, plane in ((1, 1, 1), (3, 5, 37), (2, 64, 128), (3, 33, 257))
+        ),
+        timing_shape={"batch": 32, "channels": 256, "plane": 3584},
+        reference=lambda t, s: {"y": t["x"].transpose(1, 2)},
+        flops=lambda s: 0,
+        independent=("batch", "channels", "plane"),
+        tolerance=EXACT,
+        distributions=(NORMAL, WIDE),
     ),
     KernelSpec(
         name="hwc_to_chw_u8",

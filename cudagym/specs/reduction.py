@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from cudagym.record import Shape
-from cudagym.specs.distributions import EDGES, NEGATIVE, NORMAL, POSITIVE, TIES, with_edges
-from cudagym.specs.spec import DType, KernelSpec, Split, Tolerance, scalar, tensor_in, tensor_out
+from cudagym.specs.distributions import EDGES, NEGATIVE, NORMAL, OFFSET, POSITIVE, TIES, with_edges
+from cudagym.specs.spec import DType, KernelSpec, Split, Tensors, Tolerance, scalar, tensor_in, tensor_out
 
 LENGTHS: tuple[Shape, ...] = tuple({"n": n} for n in (1, 37, 1000, 4099, 65536))
 ROWS: tuple[Shape, ...] = tuple(
@@ -41,30 +41,92 @@ def reduce_sum(name: str, split: Split, lengths: tuple[Shape, ...], timing_n: in
     )
 
 
-SPECS = (
-    reduce_sum("reduce_sum_fp32", "train", LENGTHS, 51 * MIB),
-    reduce_sum(
-        "reduce_sum_fp32_odd", "unseen_shape", tuple({"n": n} for n in (2, 33, 257, 12289, 100003)), 51 * MIB + 1
-    ),
-    KernelSpec(
-        name="reduce_max_fp32",
+def row_max(name: str, split: Split, dtype: DType, rows: int) -> KernelSpec:
+    return KernelSpec(
+        name=name,
         family="reduction",
-        split="train",
+        split=split,
         summary="Largest element of each row: out[r] = max over c of x[r][c].",
         formula="out[r] = max over c of x[r * cols + c]",
         parameters=(
-            tensor_in("x", DType.F32, "rows", "cols"),
-            tensor_out("out", DType.F32, "rows"),
+            tensor_in("x", dtype, "rows", "cols"),
+            tensor_out("out", dtype, "rows"),
             scalar("rows"),
             scalar("cols"),
         ),
         check_shapes=ROWS,
-        timing_shape={"rows": 13056, "cols": 4096},
+        timing_shape={"rows": rows, "cols": 4096},
         reference=lambda t, s: {"out": t["x"].amax(dim=1)},
         flops=lambda s: s["rows"] * s["cols"],
         independent=("rows",),
         tolerance=Tolerance(factor=0, growth=0),
         distributions=(NORMAL, NEGATIVE, LAST_IS_LARGEST),
+    )
+
+
+def _moments(t: Tensors, s: Shape) -> Tensors:
+    mean = t["x"].mean(dim=1, keepdim=True)
+    return {"out": torch.cat([mean, (t["x"] - mean).square().mean(dim=1, keepdim=True)], dim=1)}
+
+
+def _moments_scale(t: Tensors, s: Shape) -> Tensors:
+    """The mean's terms may cancel. The variance's do not, and the mean's error enters it squared."""
+    root = t["x"].square().sum(dim=1, keepdim=True).sqrt() / s["cols"]
+    return {"out": torch.cat([root, torch.zeros_like(root)], dim=1)}
+
+
+SPECS = (
+    reduce_sum("reduce_sum_fp32", "train", LENGTHS, 51 * MIB),
+    reduce_sum(
+        "reduce_sum_fp32_odd", "unseen_shape", tuple({"n": n} for n in (2, 33, 257, 12289, 100003)), 51 * MIB + 1
+    ),
+    row_max("reduce_max_fp32", "train", DType.F32, 13056),
+    row_max("reduce_max_fp16", "unseen_dtype", DType.F16, 26112),
+    KernelSpec(
+        name="row_mean_bf16",
+        family="reduction",
+        split="train",
+        summary="Mean of each row of a bfloat16 matrix, accumulated in float32 and returned in float32: "
+        "out[r] = (1/cols) * sum over c of x[r][c].",
+        formula="out[r] = (sum over c of x[r * cols + c]) / cols",
+        parameters=(
+            tensor_in("x", DType.BF16, "rows", "cols"),
+            tensor_out("out", DType.F32, "rows"),
+            scalar("rows"),
+            scalar("cols"),
+        ),
+        check_shapes=ROWS,
+        timing_shape={"rows": 26112, "cols": 4096},
+        reference=lambda t, s: {"out": t["x"].mean(dim=1)},
+        flops=lambda s: s["rows"] * s["cols"],
+        independent=("rows",),
+        tolerance=Tolerance(
+            length=lambda s: s["cols"],
+            scale=lambda t, s: {"out": t["x"].square().sum(dim=1).sqrt() / s["cols"]},
+        ),
+        distributions=(NORMAL, POSITIVE, EDGES),
+    ),
+    KernelSpec(
+        name="mean_var_fp32",
+        family="reduction",
+        split="unseen_op",
+        summary="Mean and biased variance of each row, side by side: out has the shape [rows][2], with "
+        "m = (1/cols) * sum over c of x[r][c], out[r][0] = m and out[r][1] = (1/cols) * sum over c of (x[r][c] - m)^2. "
+        "The mean may be a thousand deviations from zero: E[x^2] - E[x]^2 is too inaccurate for the variance.",
+        formula="out[2 * r] = mean(x[r]), out[2 * r + 1] = mean over c of (x[r][c] - mean(x[r]))^2",
+        parameters=(
+            tensor_in("x", DType.F32, "rows", "cols"),
+            tensor_out("out", DType.F32, "rows", 2),
+            scalar("rows"),
+            scalar("cols"),
+        ),
+        check_shapes=ROWS,
+        timing_shape={"rows": 13056, "cols": 4096},
+        reference=_moments,
+        flops=lambda s: 4 * s["rows"] * s["cols"],
+        independent=("rows",),
+        tolerance=Tolerance(length=lambda s: s["cols"], scale=_moments_scale),
+        distributions=(NORMAL, OFFSET),
     ),
     KernelSpec(
         name="argmax_fp32",

@@ -15,8 +15,8 @@ from cudagym.record import Record, Shape
 
 Tensors = Mapping[str, torch.Tensor]
 Role = Literal["in", "out", "inout", "scalar"]
-Split = Literal["train", "unseen_shape", "unseen_op", "unseen_family"]
-SPLITS: tuple[Split, ...] = ("train", "unseen_shape", "unseen_op", "unseen_family")
+Split = Literal["train", "unseen_shape", "unseen_op", "unseen_dtype", "unseen_family"]
+SPLITS: tuple[Split, ...] = ("train", "unseen_shape", "unseen_op", "unseen_dtype", "unseen_family")
 
 
 class DType(StrEnum):
@@ -26,6 +26,7 @@ class DType(StrEnum):
     F32 = "f32"
     F16 = "f16"
     BF16 = "bf16"
+    E4M3 = "e4m3"
     I64 = "i64"
     I32 = "i32"
     I8 = "i8"
@@ -53,6 +54,7 @@ _C_NAMES = {
     DType.F32: "float",
     DType.F16: "__half",
     DType.BF16: "__nv_bfloat16",
+    DType.E4M3: "__nv_fp8_e4m3",
     DType.I64: "long long",
     DType.I32: "int",
     DType.I8: "signed char",
@@ -63,11 +65,14 @@ _TORCH_TYPES = {
     DType.F32: torch.float32,
     DType.F16: torch.float16,
     DType.BF16: torch.bfloat16,
+    DType.E4M3: torch.float8_e4m3fn,
     DType.I64: torch.int64,
     DType.I32: torch.int32,
     DType.I8: torch.int8,
     DType.U8: torch.uint8,
 }
+HEADERS = {DType.F16: "cuda_fp16.h", DType.BF16: "cuda_bf16.h", DType.E4M3: "cuda_fp8.h"}
+"""The headers of the toolkit that declare the C types which CUDA C++ does not know by itself."""
 
 
 class Parameter(Record):
@@ -80,11 +85,15 @@ class Parameter(Record):
     dtype: DType
     role: Role
     axes: tuple[str | int, ...] = ()
+    below: str | None = None
+    """Of an array of indices: the integer scalar that they stay below. None is negative."""
 
     @model_validator(mode="after")
     def _axes_fit_role(self) -> Self:
         if (self.role == "scalar") != (not self.axes):
             raise ValueError(f"parameter {self.name}: scalars have no axes, arrays have at least one")
+        if self.below and (self.role != "in" or self.dtype.is_float):
+            raise ValueError(f"parameter {self.name}: only an input array of integers can be `below` something")
         return self
 
     @property
@@ -105,9 +114,9 @@ class Parameter(Record):
         return self.elements(shape) * self.dtype.size
 
 
-def tensor_in(name: str, dtype: DType, *axes: str | int) -> Parameter:
-    """An input array: read-only for the candidate."""
-    return Parameter(name=name, dtype=dtype, role="in", axes=axes)
+def tensor_in(name: str, dtype: DType, *axes: str | int, below: str | None = None) -> Parameter:
+    """An input array: read-only for the candidate. One of indices stays `below` a scalar."""
+    return Parameter(name=name, dtype=dtype, role="in", axes=axes, below=below)
 
 
 def tensor_out(name: str, dtype: DType, *axes: str | int) -> Parameter:
@@ -180,6 +189,8 @@ class KernelSpec(Record):
     """Axes along which the work splits: the outputs at index i of such an axis depend only on the inputs
     at index i of it (an input without the axis is taken whole). Lets the judge check sampled elements of a
     huge output by evaluating `reference` on slices."""
+    ceiling: str = ""
+    """Where no kernel comes near the roofline: what keeps it from there, and how far it gets, in sentences."""
     tolerance: Tolerance = Tolerance()
     distributions: tuple[Distribution, ...] = Field(min_length=2)
 
@@ -196,6 +207,8 @@ class KernelSpec(Record):
             for axis in parameter.axes:
                 if isinstance(axis, str) and axis not in integers:
                     raise ValueError(f"{self.name}: axis {axis!r} of {parameter.name} is no integer scalar")
+            if parameter.below and parameter.below not in integers:
+                raise ValueError(f"{self.name}: {parameter.name} is below {parameter.below!r}, no integer scalar")
         for shape in (*self.check_shapes, self.timing_shape):
             if list(shape) != list(scalars):
                 raise ValueError(f"{self.name}: shape {dict(shape)} must give {list(scalars)}, in that order")

@@ -20,7 +20,8 @@ TEACHER = ScriptedTeacher()
 EXAMPLES = {family: next(spec for spec in all_specs() if spec.family == family) for family in FAMILIES}
 STRUCTURES = (
     *EXAMPLES.values(),
-    *map(get, ("gelu_fp32", "reduce_sum_fp32", "transpose_fp32", "matmul_i8", "exclusive_scan_i32")),
+    *map(get, ("gelu_fp32", "reduce_sum_fp32", "groupnorm_fp32", "layernorm_fp32", "transpose_fp32")),
+    *map(get, ("split_heads_fp16", "matmul_i8", "exclusive_scan_i32")),
 )
 """Together these specs have every algorithm."""
 FASTEST = {family: TEACHER.ladder(spec)[-1] for family, spec in EXAMPLES.items()}
@@ -32,9 +33,9 @@ def test_a_family_has_three_algorithms(family: str) -> None:
 
 
 @pytest.mark.parametrize("spec", all_specs(), ids=lambda spec: spec.name)
-def test_every_spec_has_three_algorithms(spec: cudagym.KernelSpec) -> None:
+def test_every_spec_has_two_algorithms(spec: cudagym.KernelSpec) -> None:
     ladder = TEACHER.ladder(spec)
-    assert len(ladder) >= 3
+    assert len(ladder) >= 2
     for demonstration in ladder:
         assert demonstration.source.startswith(f"// algorithm: {demonstration.algorithm}\n")
         assert demonstration.source.count(f'extern "C" {spec.signature} {{\n') == 1

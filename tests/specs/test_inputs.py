@@ -89,7 +89,7 @@ def test_poison_is_recognised_and_nothing_else_is(dtype: DType) -> None:
     poison(array)
     assert is_poison(array).shape == (3, 5)
     assert bool(is_poison(array).all())
-    if dtype.is_float:
+    if dtype.is_float and dtype.size > 1:
         assert bool(array.isnan().all())
         computed = array + 1 - 1
         array.fill_(float("nan"))

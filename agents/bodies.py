@@ -1,0 +1,133 @@
+"""Operations whose kernels share no skeleton with others, as the body of a function in CUDA C++.
+
+`EACH` computes one output element from its coordinates. `TEAMS` has a team of threads do one unit of work, a row or
+a channel: the same text serves one thread, a warp and a block. Like `operators`, this file knows formulas; templates
+decide how threads are laid out. Bodies name the spec's own parameters.
+"""
+
+from __future__ import annotations
+
+from textwrap import dedent, indent
+
+from pydantic import Field, field_validator
+
+from cudagym.record import Record
+
+
+class _Body(Record):
+    parameters: tuple[str, ...] = Field(min_length=2)
+    """Of the spec, in order: another operation of the same name is not mistaken for this one."""
+    body: str
+
+    @field_validator("body")
+    @classmethod
+    def _indented(cls, text: str) -> str:
+        return indent(dedent(text).strip("\n"), "    ")
+
+
+class Each(_Body):
+    """`return`s the element at `coordinates`, which are int64 and named here for the output's axes in order."""
+
+    coordinates: tuple[str, ...]
+
+
+class Team(_Body):
+    """Does the work of one team: `team` is its number below `teams`, `lane` the thread within its `lanes`.
+    `team_sum(v)` and `team_max(v)` give every lane the sum or maximum of all lanes' v.
+    """
+
+    teams: str
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+EACH = {
+    "split_heads": Each(
+        parameters=_names("x y seq heads dim"),
+        coordinates=_names("h i d"),
+        body="return x[(i * heads + h) * dim + d];",
+    ),
+    "nchw_to_nhwc": Each(
+        parameters=_names("x y batch channels plane"),
+        coordinates=_names("b i c"),
+        body="return x[(b * channels + c) * plane + i];",
+    ),
+}
+
+TEAMS = {
+    "mean_var": Team(
+        parameters=_names("x out rows cols"),
+        teams="rows",
+        body="""
+            const float* row = x + team * cols;
+            float sum = 0.0f;
+            for (long long c = lane; c < cols; c += lanes) {
+                sum += row[c];
+            }
+            float mean = team_sum(sum) / cols;
+            float squares = 0.0f;
+            for (long long c = lane; c < cols; c += lanes) {
+                squares += (row[c] - mean) * (row[c] - mean);
+            }
+            squares = team_sum(squares);
+            if (lane == 0) {
+                out[2 * team] = mean;
+                out[2 * team + 1] = squares / cols;
+            }
+        """,
+    ),
+    "groupnorm": Team(
+        parameters=_names("x weight bias y batch groups per plane eps"),
+        teams="(long long)batch * groups",
+        body="""
+            long long count = (long long)per * plane;
+            long long base = team * count;
+            long long channel = team % groups * per;
+            float sum = 0.0f;
+            for (long long e = lane; e < count; e += lanes) {
+                sum += x[base + e];
+            }
+            float mean = team_sum(sum) / count;
+            float squares = 0.0f;
+            for (long long e = lane; e < count; e += lanes) {
+                float v = x[base + e] - mean;
+                squares += v * v;
+            }
+            float scale = 1.0f / sqrtf(team_sum(squares) / count + eps);
+            for (long long e = lane; e < count; e += lanes) {
+                long long c = channel + e / plane;
+                y[base + e] = (x[base + e] - mean) * scale * weight[c] + bias[c];
+            }
+        """,
+    ),
+    "batchnorm": Team(
+        parameters=_names("x weight bias y batch channels plane eps"),
+        teams="channels",
+        body="""
+            float sum = 0.0f;
+            for (long long b = 0; b < batch; b++) {
+                const float* from = x + (b * channels + team) * plane;
+                for (long long i = lane; i < plane; i += lanes) {
+                    sum += from[i];
+                }
+            }
+            float mean = team_sum(sum) / ((float)batch * plane);
+            float squares = 0.0f;
+            for (long long b = 0; b < batch; b++) {
+                const float* from = x + (b * channels + team) * plane;
+                for (long long i = lane; i < plane; i += lanes) {
+                    squares += (from[i] - mean) * (from[i] - mean);
+                }
+            }
+            float scale = 1.0f / sqrtf(team_sum(squares) / ((float)batch * plane) + eps);
+            for (long long b = 0; b < batch; b++) {
+                long long base = (b * channels + team) * plane;
+                for (long long i = lane; i < plane; i += lanes) {
+                    y[base + i] = (x[base + i] - mean) * scale * weight[team] + bias[team];
+                }
+            }
+        """,
+    ),
+}
