@@ -62,6 +62,12 @@ enum { ANEW, XORED, XORED_ONCE };
 #ifndef STAGES  // slabs in shared memory: with more than one, later ones arrive while one is multiplied
 #define STAGES 1
 #endif
+#ifndef STAGE_TABLE  // 1: their addresses lie in an array, thus in local memory and unknown to be shared; 0: computed
+#define STAGE_TABLE 0
+#endif
+#ifndef GUARDED  // 1: copies check that they are inside the matrix and else store zeros, though tiles fit
+#define GUARDED 0
+#endif
 #ifndef BARRIERS  // per slab; with one, a copy starts only when the fragments of this slab are in registers
 #define BARRIERS 2
 #endif
@@ -125,53 +131,70 @@ __device__ inline void store_pair(bf16* to, float x, float y) {
 
 extern __shared__ __align__(128) unsigned char dynamic_shared[];
 
-__device__ inline uint32_t address(uint32_t offset) { return __cvta_generic_to_shared(dynamic_shared) + offset; }
+// A stage of the pipeline is known by its byte offset in dynamic shared memory, or by its generic address.
+__device__ inline unsigned char* pointer(uint32_t stage, uint32_t offset) { return dynamic_shared + (stage + offset); }
+__device__ inline unsigned char* pointer(unsigned char* stage, uint32_t offset) { return stage + offset; }
+__device__ inline uint32_t address(uint32_t stage, uint32_t offset) {
+    return __cvta_generic_to_shared(dynamic_shared) + stage + offset;
+}
+__device__ inline uint32_t address(unsigned char* stage, uint32_t offset) {
+    return __cvta_generic_to_shared(stage + offset);
+}
 
-// ROWS rows of COLUMNS elements of a matrix, in dynamic shared memory from a byte offset on.
-template <int ROWS, int COLUMNS> struct Slab {
+// ROWS rows of COLUMNS elements of a matrix, in a stage from byte START on.
+template <int START, int ROWS, int COLUMNS> struct Slab {
     static constexpr int ELEMENTS_PER_CHUNK = 16 / sizeof(IN), CHUNKS_PER_ROW = COLUMNS / ELEMENTS_PER_CHUNK;
+    static constexpr int ALL_CHUNKS = ROWS * CHUNKS_PER_ROW;
     static constexpr int PITCH = COLUMNS * sizeof(IN) + (LAYOUT == PADDED ? 16 : 0);
-    static constexpr int BYTES = ROWS * PITCH;
+    static constexpr int END = START + ROWS * PITCH;
 
     // Where a row's 16-byte chunk lies. Swizzled, eight chunks above each other lie in different banks.
     static __device__ uint32_t place(uint32_t row, uint32_t chunk) {
         constexpr uint32_t rows_per_line = CHUNKS_PER_ROW < 8 ? 8 / CHUNKS_PER_ROW : 1;
         constexpr uint32_t columns = CHUNKS_PER_ROW < 8 ? CHUNKS_PER_ROW : 8;
         if (LAYOUT == SWIZZLED) chunk ^= row / rows_per_line % columns;
-        return row * PITCH + chunk * 16;
+        return START + row * PITCH + chunk * 16;
     }
 
-    static __device__ void copy(uint32_t offset, const IN* global, int pitch, int thread) {
+    // Rows below `rows` and columns below `columns` are the matrix's.
+    template <typename Stage>
+    static __device__ void copy(Stage stage, const IN* global, int pitch, int rows, int columns) {
         if constexpr (COPY == ELEMENTS) {
 #pragma unroll 1
-            for (int i = thread; i < ROWS * COLUMNS; i += THREADS) {
+            for (int i = threadIdx.x; i < ROWS * COLUMNS; i += THREADS) {
                 const int row = i / COLUMNS, column = i % COLUMNS, byte = column * sizeof(IN);
-                const uint32_t to = offset + place(row, byte / 16) + byte % 16;
-                *reinterpret_cast<IN*>(dynamic_shared + to) = global[row * pitch + column];
+                IN* to = reinterpret_cast<IN*>(pointer(stage, place(row, byte / 16) + byte % 16));
+                *to = !GUARDED || (row < rows && column < columns) ? global[row * pitch + column] : IN(0);
             }
         } else {
 #pragma unroll
-            for (int i = 0; i < ROWS * CHUNKS_PER_ROW / THREADS; i++) {
-                const int index = i * THREADS + thread, row = index / CHUNKS_PER_ROW, chunk = index % CHUNKS_PER_ROW;
-                const IN* from = global + (row * pitch + chunk * ELEMENTS_PER_CHUNK);
-                const uint32_t to = offset + place(row, chunk);
-                if constexpr (COPY == ASYNC)
-                    copy_async(address(to), from);
+            for (int i = 0; i < (ALL_CHUNKS + THREADS - 1) / THREADS; i++) {
+                const int index = i * THREADS + threadIdx.x, row = index / CHUNKS_PER_ROW;
+                const int chunk = index % CHUNKS_PER_ROW, column = chunk * ELEMENTS_PER_CHUNK;
+                const IN* from = global + (row * pitch + column);
+                uint4* to = reinterpret_cast<uint4*>(pointer(stage, place(row, chunk)));
+                if (ALL_CHUNKS % THREADS && index >= ALL_CHUNKS) break;
+                if (GUARDED && (row >= rows || column >= columns))
+                    *to = {};
+                else if constexpr (COPY == ASYNC)
+                    copy_async(address(stage, place(row, chunk)), from);
                 else
-                    *reinterpret_cast<uint4*>(dynamic_shared + to) = *reinterpret_cast<const uint4*>(from);
+                    *to = *reinterpret_cast<const uint4*>(from);
             }
         }
     }
 };
 
-using SlabA = Slab<BLOCK_M, BLOCK_K>;
-using SlabB = Slab<B_BY_K ? BLOCK_K : BLOCK_N, B_BY_K ? BLOCK_N : BLOCK_K>;
-constexpr int STAGE_BYTES = SlabA::BYTES + SlabB::BYTES;
+using SlabA = Slab<0, BLOCK_M, BLOCK_K>;
+using SlabB = Slab<SlabA::END, B_BY_K ? BLOCK_K : BLOCK_N, B_BY_K ? BLOCK_N : BLOCK_K>;
 
 // The address of a lane's chunk `step` steps of two chunks further along k: swizzling commutes with xor.
 __device__ inline uint32_t xored(uint32_t stage, uint32_t lane, uint32_t tile, uint32_t step) {
     const uint32_t along_k = step * 32;
-    return ADDRESSES == XORED ? address(stage + lane + tile) ^ along_k : (address(lane) ^ along_k) + stage + tile;
+    return ADDRESSES == XORED ? address(stage, lane + tile) ^ along_k : (address(lane, 0) ^ along_k) + stage + tile;
+}
+__device__ inline uint32_t xored(unsigned char* stage, uint32_t lane, uint32_t tile, uint32_t step) {
+    return address(stage, lane + tile) ^ (step * 32);
 }
 
 // The block's tile of C: its first row and column.
@@ -183,15 +206,24 @@ __device__ inline int2 tile(int m, int n) {
     return {(above + inside % height) * BLOCK_M, inside / height * BLOCK_N};
 }
 
-// Calls multiply_slab(byte offset of a stage, copy) for each slab along k while copies of later ones are under way.
-// It calls `copy` when it has read what it needs: with one barrier per slab the next copy starts there.
+// Calls multiply_slab(stage, copy) for each slab along k while copies of later ones are under way. It calls `copy`
+// when it has read what it needs: with one barrier per slab the next copy starts there.
 template <typename Multiply>
-__device__ inline void walk_slabs(const IN* a, const IN* b, int n, int k, Multiply multiply_slab) {
-    const int thread = threadIdx.x, slabs = k / BLOCK_K;
+__device__ inline void walk_slabs(const IN* a, const IN* b, int m, int n, int k, Multiply multiply_slab) {
+    const int slabs = k / BLOCK_K;
+    const int2 corner = tile(m, n);
+    a += corner.x * k, b += B_BY_K ? corner.y : corner.y * k;
+#if STAGE_TABLE
+    unsigned char* table[STAGES];
+#pragma unroll
+    for (int i = 0; i < STAGES; i++) table[i] = dynamic_shared + i * SlabB::END;
+    auto stage_of = [&](int slab) { return table[slab % STAGES]; };
+#else
+    auto stage_of = [](int slab) { return uint32_t(slab % STAGES * SlabB::END); };
+#endif
     auto copy = [&](int slab) {
-        const uint32_t stage = slab % STAGES * STAGE_BYTES;
-        SlabA::copy(stage, a, k, thread);
-        SlabB::copy(stage + SlabA::BYTES, b, B_BY_K ? n : k, thread);
+        SlabA::copy(stage_of(slab), a, k, m - corner.x, k);
+        SlabB::copy(stage_of(slab), b, B_BY_K ? n : k, B_BY_K ? k : n - corner.y, B_BY_K ? n - corner.y : k);
         a += BLOCK_K, b += B_BY_K ? BLOCK_K * n : BLOCK_K;
         if (COPY == ASYNC) close_group();
     };
@@ -205,7 +237,7 @@ __device__ inline void walk_slabs(const IN* a, const IN* b, int n, int k, Multip
     for (; slab < slabs - (STAGES - 1); slab++) {
         if (BARRIERS == 2) copy(slab + STAGES - 1);
         wait();
-        multiply_slab(slab % STAGES * STAGE_BYTES, [&] {
+        multiply_slab(stage_of(slab), [&] {
             if (BARRIERS == 1) copy(slab + STAGES - 1);
         });
         if (BARRIERS == 2) __syncthreads();
@@ -214,7 +246,7 @@ __device__ inline void walk_slabs(const IN* a, const IN* b, int n, int k, Multip
     for (int rest = 0; rest < STAGES - 1; rest++, slab++) {  // no more to copy; empty groups keep the count
         if (BARRIERS == 2) close_group();
         wait();
-        multiply_slab(slab % STAGES * STAGE_BYTES, [] {
+        multiply_slab(stage_of(slab), [] {
             if (BARRIERS == 1) close_group();
         });
     }
@@ -297,25 +329,24 @@ __device__ inline void fragments(const IN* a, const IN* b, OUT* c, int m, int n,
     const int row_a = top + lane % 16, chunk_a = lane / 16;
     const int row_b = B_BY_K ? lane % 16 : left + lane % 8 + (B_TILES == 2 ? lane / 16 * 8 : 0);
     const int chunk_b = B_BY_K ? left / 8 + lane / 16 : lane / 8 % 2;
-    const uint32_t lane_a = SlabA::place(row_a, chunk_a), lane_b = SlabA::BYTES + SlabB::place(row_b, chunk_b);
+    const uint32_t lane_a = SlabA::place(row_a, chunk_a), lane_b = SlabB::place(row_b, chunk_b);
 
     uint32_t of_a[STEPS][ROWS][4], of_b[STEPS][COLUMNS][2];
     typename Sum<IN>::type sum[ROWS][COLUMNS][4] = {};
 
-    walk_slabs(a + corner.x * k, b + (B_BY_K ? corner.y : corner.y * k), n, k, [&](uint32_t stage, auto copy_next) {
+    walk_slabs(a, b, m, n, k, [&](auto stage, auto copy_next) {
         auto load_a = [&](int i, int step) {
             ldmatrix(of_a[step][i], ADDRESSES == ANEW
-                                        ? address(stage + SlabA::place(row_a + i * 16, chunk_a + step * 2))
+                                        ? address(stage, SlabA::place(row_a + i * 16, chunk_a + step * 2))
                                         : xored(stage, lane_a, i * 16 * SlabA::PITCH, step));
         };
         auto load_b = [&](int j, int step) {
-            const uint32_t slab = stage + SlabA::BYTES;
             if constexpr (B_BY_K)
                 ldmatrix_transposed(reinterpret_cast<uint32_t(&)[4]>(of_b[step][j]),
-                                    address(slab + SlabB::place(row_b + step * 16, chunk_b + j)));
+                                    address(stage, SlabB::place(row_b + step * 16, chunk_b + j)));
             else
                 ldmatrix(reinterpret_cast<uint32_t(&)[2 * B_TILES]>(of_b[step][j]),
-                         ADDRESSES == ANEW ? address(slab + SlabB::place(row_b + j * 8, chunk_b + step * 2))
+                         ADDRESSES == ANEW ? address(stage, SlabB::place(row_b + j * 8, chunk_b + step * 2))
                                            : xored(stage, lane_b, j * 8 * SlabB::PITCH, step));
         };
         if constexpr (LOADS == PER_SLAB) {
@@ -381,9 +412,9 @@ template <typename T> __device__ void opaque(const T* a, const T* b, float* c, i
 #pragma unroll
         for (int j = 0; j < COLUMNS; j++) wmma::fill_fragment(sum[i][j], 0.0f);
 
-    walk_slabs(a + corner.x * k, b + corner.y, n, k, [&](uint32_t stage, auto copy) {
+    walk_slabs(a, b, m, n, k, [&](auto stage, auto copy) {
         copy();
-        const T* slab_a = reinterpret_cast<T*>(dynamic_shared + stage);
+        const T* slab_a = reinterpret_cast<T*>(pointer(stage, 0));
         const T* slab_b = slab_a + BLOCK_M * BLOCK_K;
 #pragma unroll
         for (int step = 0; step < BLOCK_K; step += 16) {

@@ -42,9 +42,7 @@ def product(
             "IN": _NAMES[operand] if operand != "f32" else "half",
             "OPERAND": _NAMES[operand],
             "OUT": _NAMES[result],
-            "BLOCK_M": m,
-            "BLOCK_N": n,
-            "BLOCK_K": k,
+            **({"BLOCK_M": m, "BLOCK_N": n, "BLOCK_K": k} if operand != "f32" else {}),
             "WARPS_M": warps[0],
             "WARPS_N": warps[1],
             **options,
@@ -136,6 +134,56 @@ def geforce(size: int, rows: dict[str, str]) -> list[Case]:
     ]
 
 
+def workstation(size: int, first: int) -> list[Case]:
+    """T19: fp32 without tensor cores, wmma, then mma from element-wise copies to a tile of 64 by 64 per warp.
+
+    `first`: number of the row of the first.
+    """
+    where: dict[str, Any] = dict(table="T19", gpu="rtxpro6000", warm=True)  # noqa: C408
+    base: Defines = {"B_BY_K": 1, "ADDRESSES": "ANEW", "COPY": "ELEMENTS", "GUARDED": 1}
+    swizzled = base | {"LAYOUT": "SWIZZLED"}
+    vector = swizzled | {"COPY": "ASYNC"}
+    pipe = vector | {"STAGES": 2, "STAGE_TABLE": 1}
+    opaque = pipe | {"LAYOUT": "PLAIN", "STAGES": 3 if size >= 1536 else 2}
+    wide = 128 if size >= 1536 else 64
+    cuda_cores: dict[str, Any] = dict(types=("f32", "f32"), flat=False, static=True)  # noqa: C408
+    tile, warps = (128, 128, 32), (4, 4)
+    cases = [
+        product("naive", size, tile=(16, 16, 16), block=(16, 16, 1), **cuda_cores, row="", **where),
+        # operands from tiles in shared memory
+        product("tiled", size, tile=(32, 32, 32), warps=(4, 8), block=(32, 32, 1), **cuda_cores, row="", **where),
+        # tensor cores through wmma, with slabs by cp.async
+        product("opaque", size, tile=(wide, wide, 32), warps=warps, defines=opaque, row="", **where),
+        # mma itself, but slabs copied element by element
+        product("fragments", size, tile=tile, warps=warps, defines=base, row="", **where),
+        # slabs swizzled against bank conflicts
+        product("fragments", size, tile=tile, warps=warps, defines=swizzled, row="", **where),
+        # copied by cp.async
+        product("fragments", size, tile=tile, warps=warps, defines=vector, row="", **where),
+        # the next slab on its way while this one is multiplied
+        product("fragments", size, tile=tile, warps=warps, defines=pipe, row="", **where),
+        # a quarter of the warps, four times the tile for each
+        product("fragments", size, tile=tile, warps=(2, 2), defines=pipe, row="", **where),
+    ]
+    return [case.model_copy(update={"row": f"T19-{first + i:02}"}) for i, case in enumerate(cases)]
+
+
+def geforce_wide(size: int, row: str, operand: str) -> Case:
+    """T26 v0: two stages as T23's last, tiles of 256 by 128, bf16 or int8."""
+    return product(
+        "fragments",
+        size,
+        row=row,
+        tile=(256, 128, 64),
+        warps=(4, 2),
+        types=(operand, "bf16" if operand == "bf16" else "i32"),
+        defines={"COPY": "ASYNC", "LAYOUT": "SWIZZLED", "STAGES": 2, "GROUP": 8},
+        table="T26",
+        gpu="rtx5090",
+        warm=False,
+    )
+
+
 CASES: tuple[Case, ...] = (
     *ada(),
     *geforce(
@@ -152,4 +200,7 @@ CASES: tuple[Case, ...] = (
     ),
     *geforce(2048, {"v6": "T23-12", "v6b": "T23-14"}),
     *geforce(8192, {"v6": "T23-13", "v6b": "T23-15"}),
+    *(case for i, size in enumerate((512, 1024, 2048, 4096, 8192)) for case in workstation(size, 1 + 11 * i)),
+    *(geforce_wide(size, f"T26-{4 + i:02}", "bf16") for i, size in enumerate((2048, 4096, 8192))),
+    *(geforce_wide(size, f"T26-{16 + i:02}", "i8") for i, size in enumerate((2048, 4096, 8192))),
 )
