@@ -22,7 +22,7 @@ from cudagym.hardware import MathMode, gpu
 from cudagym.record import Record
 
 HERE = Path(__file__).parent
-Contents = Literal["random", "zeros"]
+Contents = Literal["random", "zeros", "iota"]
 
 
 class Array(Record):
@@ -30,7 +30,8 @@ class Array(Record):
 
     bytes: int
     content: Contents = "zeros"
-    """`random`: floats (of the dtype below) in [-1, 1), or integers of few values; only small problems are filled."""
+    """`random`: floats (of the dtype below) in [-1, 1), or integers of few values; only small problems are filled.
+    `iota`: 0, 1, 2, ..., which are always filled, for arrays of indices."""
     dtype: Literal["f16", "bf16", "f32", "f64", "i8", "i32"] = "f32"
 
 

@@ -1,0 +1,92 @@
+// Layer norms: each row of `channels` floats gets mean 0 and variance 1, then a scale and a shift per channel. What
+// was subtracted and what was multiplied by is kept.
+
+#include <cooperative_groups.h>
+#include <cooperative_groups/reduce.h>
+
+constexpr int WARP = 32;
+
+__device__ float warp_sum(float value)
+{
+    for (int step = WARP / 2; step > 0; step /= 2) value += __shfl_xor_sync(~0u, value, step);
+    return value;
+}
+
+// A row per block. Mean and variance come from one pass, by sums of x and x * x; the second pass reads x again.
+extern "C" __global__ void norm_by_blocks(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ scale,
+                                          const float* __restrict__ in, const float* __restrict__ weight,
+                                          const float* __restrict__ bias, int, int channels)
+{
+    namespace groups = cooperative_groups;
+    const auto warp = groups::tiled_partition<WARP>(groups::this_thread_block());
+    const groups::plus<float> plus;
+    __shared__ float of_warp[WARP], of_warp_squared[WARP];
+    const int lane = threadIdx.x % WARP, row = blockIdx.x;
+    const float* x = in + row * channels;
+    float sum = 0, squared = 0;
+    for (int i = threadIdx.x; i < channels; i += blockDim.x) {
+        sum += x[i];
+        squared += x[i] * x[i];
+    }
+    of_warp[threadIdx.x / WARP] = groups::reduce(warp, sum, plus);
+    of_warp_squared[threadIdx.x / WARP] = groups::reduce(warp, squared, plus);
+    __syncthreads();
+    sum = lane < blockDim.x / WARP ? of_warp[lane] : 0;
+    squared = lane < blockDim.x / WARP ? of_warp_squared[lane] : 0;
+    const float m = groups::reduce(warp, sum, plus) / channels;
+    const float s = rsqrtf(groups::reduce(warp, squared, plus) / channels - m * m + 1e-5f);
+    if (threadIdx.x == 0) {
+        __stcs(mean + row, m);
+        __stcs(scale + row, s);
+    }
+    for (int i = threadIdx.x; i < channels; i += blockDim.x)
+        __stcs(out + row * channels + i, s * (__ldcs(x + i) - m) * weight[i] + bias[i]);
+}
+
+__device__ float& at(float4& v, int k)
+{
+    return reinterpret_cast<float*>(&v)[k];
+}
+
+// A row per warp, read once, 16 bytes per lane, and kept in shared memory, where the block also keeps weight and bias.
+extern "C" __global__ void norm_by_warps(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ scale,
+                                         const float* __restrict__ in, const float* __restrict__ weight,
+                                         const float* __restrict__ bias, int rows, int channels)
+{
+    extern __shared__ float4 shared[];
+    const int vectors = channels / 4;
+    float4 *const weights = shared, *const biases = shared + vectors;
+    float4* const held = shared + (2 + threadIdx.y) * vectors;
+    for (int i = threadIdx.x + WARP * threadIdx.y; i < vectors; i += blockDim.y * WARP) {
+        weights[i] = reinterpret_cast<const float4*>(weight)[i];
+        biases[i] = reinterpret_cast<const float4*>(bias)[i];
+    }
+    __syncthreads();
+    const int row = blockIdx.x * blockDim.y + threadIdx.y;
+    if (row >= rows) return;
+    const float4* x = reinterpret_cast<const float4*>(in + row * channels);
+    float4* y = reinterpret_cast<float4*>(out + row * channels);
+
+    float sum = 0;
+    for (int i = threadIdx.x; i < vectors; i += WARP) {
+        float4 v = __ldcs(x + i);
+        for (int k = 0; k < 4; k++) sum += at(v, k);
+        held[i] = v;
+    }
+    const float m = warp_sum(sum) / channels;
+    float squared = 0;
+    for (int i = threadIdx.x; i < vectors; i += WARP) {
+        float4 v = held[i];
+        for (int k = 0; k < 4; k++) squared += (at(v, k) - m) * (at(v, k) - m);
+    }
+    const float s = rsqrtf(warp_sum(squared) / channels + 1e-5f);
+    for (int i = threadIdx.x; i < vectors; i += WARP) {
+        float4 v = held[i], w = weights[i], b = biases[i];
+        for (int k = 0; k < 4; k++) at(v, k) = s * (at(v, k) - m) * at(w, k) + at(b, k);
+        __stcs(y + i, v);
+    }
+    if (threadIdx.x == 0) {
+        __stcs(mean + row, m);
+        __stcs(scale + row, s);
+    }
+}
