@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from small_problems import run
 
 from benchmarks.clock import tensor_gemm
 from benchmarks.clock.cases import Case, compile_cases
 from cudagym.build.program import Program
 from cudagym.build.toolchain import find_toolchain
-from cudagym.device import Buffer
-from cudagym.memory import SharedMemory
 from cudagym.simulator.gpu import SimulatedGPU
 
 CARD = "rtx4090"
@@ -53,34 +52,6 @@ def device() -> Iterator[SimulatedGPU]:
     device.close()
 
 
-def product(device: SimulatedGPU, program: Program, *arrays: torch.Tensor) -> None:
-    """Runs the program on the arrays, in place."""
-    memories = [SharedMemory(f"array{i}", array.nbytes) for i, array in enumerate(arrays)]
-    buffers = []
-    for slot, (memory, array) in enumerate(zip(memories, arrays, strict=True)):
-        memory.bytes[:] = bits(array)
-        holds_input = slot < len(arrays) - 1
-        buffers.append(
-            Buffer(
-                name=memory.name,
-                slot=slot,
-                fd=memory.fd,
-                size=memory.size,
-                read_only=holds_input,
-                holds_input=holds_input,
-            )
-        )
-    run = device.execute(program, buffers, checked=True)
-    assert not run.faults, run.faults[0].message
-    bits(arrays[-1])[:] = memories[-1].bytes
-    for memory in memories:
-        memory.close()
-
-
-def bits(array: torch.Tensor) -> NDArray[np.uint8]:
-    return array.view(torch.uint8).numpy().reshape(-1)
-
-
 def values(array: torch.Tensor) -> NDArray[np.float64]:
     return array.to(torch.float64).numpy()
 
@@ -93,7 +64,7 @@ def test_product(index: int, programs: list[Program], device: SimulatedGPU) -> N
     numbers = RNG.integers(-9, 10, (2, size, size)) if operand == torch.int8 else RNG.normal(size=(2, size, size))
     a, b = torch.from_numpy(numbers).to(operand)
     c = torch.full((size, size), 77, dtype=result)
-    product(device, programs[index], a, b, c)
+    run(device, programs[index], a, b, c)
     by_k = defines["RUNG"] != "fragments" or defines.get("B_BY_K") == 1
     expected = values(a) @ (values(b) if by_k else values(b).T)
     np.testing.assert_allclose(values(c), expected, rtol=EPSILON[defines["OUT"]], atol=EPSILON[defines["OUT"]])
