@@ -54,6 +54,54 @@ EACH = {
         coordinates=_names("b i c"),
         body="return x[(b * channels + c) * plane + i];",
     ),
+    "batched_matmul": Each(
+        parameters=_names("A B C batch M N K"),
+        coordinates=_names("b i j"),
+        body="""
+            float sum = 0.0f;
+            for (int k = 0; k < K; k++) {
+                sum += A[(b * M + i) * K + k] * B[(b * K + k) * N + j];
+            }
+            return sum;
+        """,
+    ),
+    "triangular_matmul": Each(
+        parameters=_names("A B C M N"),
+        coordinates=_names("i j"),
+        body="""
+            float sum = 0.0f;
+            for (int k = 0; k <= i; k++) {
+                sum += A[i * M + k] * B[(long long)k * N + j];
+            }
+            return sum;
+        """,
+    ),
+    "symmetric_matmul": Each(
+        parameters=_names("A B C M N"),
+        coordinates=_names("i j"),
+        body="""
+            float sum = 0.0f;
+            for (long long k = 0; k < M; k++) {
+                sum += (k <= i ? A[i * M + k] : A[k * M + i]) * B[k * N + j];
+            }
+            return sum;
+        """,
+    ),
+    "diagonal_matmul": Each(
+        parameters=_names("d B C M N"),
+        coordinates=_names("i j"),
+        body="return d[i] * B[i * N + j];",
+    ),
+    "rope": Each(
+        parameters=_names("x cos sin y seq heads half"),
+        coordinates=_names("i h part p"),
+        body="""
+            const float* pair = x + (i * heads + h) * 2 * half + p;
+            float c = cos[i * half + p];
+            float s = sin[i * half + p];
+            return part == 0 ? pair[0] * c - pair[half] * s : pair[half] * c + pair[0] * s;
+        """,
+    ),
 }
 
 TEAMS = {
@@ -127,6 +175,25 @@ TEAMS = {
                 for (long long i = lane; i < plane; i += lanes) {
                     y[base + i] = (x[base + i] - mean) * scale * weight[team] + bias[team];
                 }
+            }
+        """,
+    ),
+    "matmul_int4": Team(
+        parameters=_names("x w scale y M N groups"),
+        teams="(long long)M * N",
+        body="""
+            const __half* from = x + team / N * groups * 32;
+            const unsigned char* packed = w + team % N * groups * 16;
+            const __half* steps = scale + team % N * groups;
+            float sum = 0.0f;
+            for (long long p = lane; p < 16LL * groups; p += lanes) {
+                float low = (packed[p] & 15) - 8;
+                float high = (packed[p] >> 4) - 8;
+                sum += ((float)from[2 * p] * low + (float)from[2 * p + 1] * high) * (float)steps[p / 16];
+            }
+            sum = team_sum(sum);
+            if (lane == 0) {
+                y[team] = sum;
             }
         """,
     ),

@@ -95,10 +95,32 @@ PRODUCTS = {
     "matmul": Product(),
     "matmul_nt": Product(),
     "dequantized_matmul": Product(decode="({b} - 128)", finish="{acc} * scale[{col}]"),
+    "scaled_matmul": Product(finish="alpha * {acc}"),
 }
 
 ATTENTIONS = {"attention": False, "causal_attention": True}
 """Whether the query i sees the keys 0..i only."""
+
+
+class Stream(Record):
+    """For attention that the tiled kernels do not fit: which keys the query number `row` of `queries` meets. They are
+    `first`..`last` of the head `head`; the query's own place is `i`."""
+
+    queries: str = "(long long)heads * seq"
+    head: str = "row / seq"
+    i: str = "row % seq"
+    first: str = "0LL"
+    last: str = "seq - 1"
+    scale: str = "rsqrtf(dim)"
+
+
+STREAMS = {
+    "attention": Stream(),
+    "unscaled_attention": Stream(scale="1.0f"),
+    "sliding_window_attention": Stream(first="max(0LL, i - window + 1)", last="i"),
+    "grouped_query_attention": Stream(queries="(long long)heads * group * seq", head="row / seq / group", last="i"),
+    "decode_attention": Stream(queries="heads", head="row", i="0"),
+}
 
 SCANS = {"cumsum": False, "exclusive_scan": True}
 """Whether the element itself is left out of its prefix sum."""

@@ -188,7 +188,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
     ),
     (
         "each",
-        ("permutation",),
+        ("permutation", "matmul", "attention"),
         (
             ("thread_per_output", "one thread per output element", _BLOCK),
             ("block_per_row", "one block per row of the output: coordinates are taken apart once", _BLOCK),
@@ -196,14 +196,19 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
     ),
     (
         "team",
-        ("reduction", "norm"),
+        ("reduction", "norm", "quantized_matmul"),
         (
-            ("thread", "one thread per row or channel", _BLOCK),
-            ("warp", "one warp per row or channel, shuffles", _WARPS),
-            ("block", "one block per row or channel, trees in shared memory", _BLOCK),
+            ("thread", "one thread per unit of work, a row or a channel", _BLOCK),
+            ("warp", "one warp per unit of work, shuffles", _WARPS),
+            ("block", "one block per unit of work, trees in shared memory", _BLOCK),
         ),
     ),
     ("matmul", ("matmul", "quantized_matmul"), _PRODUCTS),
+    (
+        "matmul",
+        ("matmul",),
+        (("tensor_tile", "tiles in shared memory, products on the tensor cores", {"depth": (32, 64)}),),
+    ),
     (
         "matmul",
         ("quantized_matmul",),
@@ -223,6 +228,14 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
             ("block_per_query", "one block per query, softmax online over blocks of keys", {"block": (128, 256)}),
             ("warp_per_query", "one warp per query, tiles of keys and values in shared memory", _WARPS),
             ("tile_flash", "tiles of queries, keys and values, sums in registers", {}),
+        ),
+    ),
+    (
+        "stream",
+        ("attention",),
+        (
+            ("keys_by_warp", "one warp per query streams keys and values from global memory", _WARPS),
+            ("keys_by_block", "the warps of a block share the keys of one query", {"block": (128, 256)}),
         ),
     ),
     (

@@ -14,6 +14,9 @@ from cudagym.specs.spec import HEADERS, DType, KernelSpec, Parameter
 
 Variables = dict[str, Any]
 
+_FRAGMENTS = {"fp16": "__half", "bf16": "__nv_bfloat16", "tf32": "wmma::precision::tf32"}
+"""By a spec's math, the element type of the tensor cores' operands (CUDA C++ Programming Guide, "Element Types and
+Matrix Sizes")."""
 _PACK_BYTES = 16
 """The widest load a thread can issue (PTX ISA 8.0: `ld.global.v4.b32`)."""
 
@@ -233,6 +236,8 @@ def _matmul(spec: KernelSpec) -> Variables | None:
         "transposed": transposed,
         "type": "int" if exact else "float",
         "zero": "0" if exact else "0.0f",
+        "fragment": _FRAGMENTS.get(spec.math, ""),
+        "step": 8 if spec.math == "tf32" else 16,
         "a_at": a_at,
         "b_at": b_at,
         "store": store,
@@ -248,6 +253,23 @@ def _attention(spec: KernelSpec) -> Variables | None:
     if causal is None or not fits:
         return None
     return {"causal": causal}
+
+
+def _stream(spec: KernelSpec) -> Variables | None:
+    stream = operators.STREAMS.get(operators.operation(spec))
+    if stream is None or [p.name for p in spec.arrays] != ["q", "k", "v", "out"] or _attention(spec):
+        return None
+    q, k, v, out = (p.axes for p in spec.arrays)
+    if not (k == v == ("heads", "seq", "dim") and q == out and q[0] == "heads" and q[-1] == "dim"):
+        return None
+    return {
+        "queries": stream.queries,
+        "head_of": stream.head,
+        "index": stream.i,
+        "first": stream.first,
+        "last": stream.last,
+        "logit_scale": stream.scale,
+    }
 
 
 def _scan(spec: KernelSpec) -> Variables | None:
@@ -279,6 +301,7 @@ _BINDERS: Mapping[str, Callable[[KernelSpec], Variables | None]] = {
     "team": _team,
     "matmul": _matmul,
     "attention": _attention,
+    "stream": _stream,
     "scan": _whole_scan,
     "row_scan": _row_scan,
 }
@@ -316,6 +339,7 @@ _NEEDS: Mapping[str, Callable[[KernelSpec, Variables], bool]] = {
     "reduce_shuffle_atomic": _adds_floats,
     "reduce_packed_shuffle": _adds_floats,
     "matmul_packed_tile": lambda _, found: found["type"] == "float",
+    "matmul_tensor_tile": lambda spec, found: bool(found["fragment"]) and _has_one_dtype(spec),
     "matmul_dot4_tile": lambda spec, _: {p.dtype for p in spec.inputs} == {DType.I8},
 }
 """What a template asks beyond what its skeleton does."""

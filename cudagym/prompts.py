@@ -55,8 +55,8 @@ Rules
 - The card is simulated. It runs wmma, mma.sync and ldmatrix on its tensor cores, but no wgmma, sparse mma, TMA or
   thread block clusters: a kernel that uses those fails.
 - Everything is in one file, compiled by nvcc as C++17 without relocatable device code. Allowed are the headers of
-  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, cuda_fp8.h, mma.h, cooperative_groups.h) and
-  of the C++ standard library. There are no other libraries: no cuBLAS, cuDNN or PyTorch.
+  the CUDA toolkit (cuda_runtime.h is included already; cuda_fp16.h, cuda_bf16.h, cuda_fp8.h, mma.h,
+  cooperative_groups.h) and of the C++ standard library. There are no other libraries: no cuBLAS, cuDNN or PyTorch.
 
 Target
 {gpu.title} ({gpu.arch}): {gpu.sms} SMs at {gpu.boost_mhz:g} MHz, {gpu.dram_gb_s:g} GB/s of device memory

@@ -172,3 +172,32 @@ __global__ void offsets(${type}* totals, long long blocks) {
     }
 }
 %% endmacro
+%% macro stream_keys(start, step)
+    long long i = ${index};
+    long long base = ${head_of} * seq;
+    float query[4];
+    for (int j = 0; j < 4; j++) {
+        int d = lane + 32 * j;
+        query[j] = d < dim ? (float)q[row * dim + d] * ${logit_scale} : 0.0f;
+    }
+    float acc[4] = {};
+    float m = -3.0e38f;
+    float s = 0.0f;
+    for (long long c = ${first} + ${start}; c <= ${last}; c += ${step}) {
+        float dot = 0.0f;
+        for (int j = 0; j < 4; j++) {
+            int d = lane + 32 * j;
+            if (d < dim) dot += query[j] * (float)k[(base + c) * dim + d];
+        }
+        dot = warp_sum(dot);
+        float top = fmaxf(m, dot);
+        float fade = expf(m - top);
+        float p = expf(dot - top);
+        m = top;
+        s = s * fade + p;
+        for (int j = 0; j < 4; j++) {
+            int d = lane + 32 * j;
+            acc[j] = acc[j] * fade + (d < dim ? p * (float)v[(base + c) * dim + d] : 0.0f);
+        }
+    }
+%%- endmacro

@@ -21,7 +21,7 @@ EXAMPLES = {family: next(spec for spec in all_specs() if spec.family == family) 
 STRUCTURES = (
     *EXAMPLES.values(),
     *map(get, ("gelu_fp32", "reduce_sum_fp32", "groupnorm_fp32", "layernorm_fp32", "transpose_fp32")),
-    *map(get, ("split_heads_fp16", "matmul_i8", "exclusive_scan_i32")),
+    *map(get, ("split_heads_fp16", "matmul_tf32", "matmul_i8", "exclusive_scan_i32", "attention_fp32")),
 )
 """Together these specs have every algorithm."""
 FASTEST = {family: TEACHER.ladder(spec)[-1] for family, spec in EXAMPLES.items()}

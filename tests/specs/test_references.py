@@ -28,15 +28,37 @@ def softmax(x: Array) -> Array:
     return e / e.sum(axis=-1, keepdims=True)
 
 
-def attention(i: Arrays, causal: bool) -> Array:
+def attention(
+    i: Arrays, first: Callable[[int], int] = lambda row: 0, causal: bool = False, scaled: bool = True
+) -> Array:
+    """Query by query; those of [heads][group][seq][dim] and of [heads][dim] see the keys of their head."""
     out = np.zeros_like(i["q"])
-    heads, seq, dim = out.shape
-    for h in range(heads):
-        for row in range(seq):
-            seen = row + 1 if causal else seq
-            weights = softmax(i["k"][h, :seen] @ i["q"][h, row] / dim**0.5)
-            out[h, row] = weights @ i["v"][h, :seen]
+    _, seq, dim = i["k"].shape
+    for place in np.ndindex(out.shape[:-1]):
+        row = place[-1] if len(place) > 1 else 0
+        seen = slice(first(row), row + 1 if causal else seq)
+        weights = softmax(i["k"][place[0], seen] @ i["q"][place] / (dim**0.5 if scaled else 1))
+        out[place] = weights @ i["v"][place[0], seen]
     return out
+
+
+def rope(i: Arrays) -> Array:
+    turned = (i["x"][:, :, 0] + 1j * i["x"][:, :, 1]) * (i["cos"] + 1j * i["sin"])[:, None]
+    return np.stack([turned.real, turned.imag], axis=2)
+
+
+def int4_product(i: Arrays, s: Mapping[str, Any]) -> Array:
+    y = np.zeros((s["M"], s["N"]))
+    for j in range(s["N"]):
+        for g in range(s["groups"]):
+            for k in range(32):
+                q = (int(i["w"][j, g, k // 2]) >> 4 * (k % 2)) % 16 - 8
+                y[:, j] += i["x"][:, g, k] * q * i["scale"][j, g]
+    return y
+
+
+def mirrored(a: Array) -> Array:
+    return np.array([[a[max(r, c), min(r, c)] for c in range(len(a))] for r in range(len(a))])
 
 
 def layernorm(i: Arrays, s: Mapping[str, float]) -> Array:
@@ -105,8 +127,19 @@ ORACLES: dict[str, Callable[[Arrays, Mapping[str, Any]], Array]] = {
     "matmul_nt_fp16": lambda i, s: np.einsum("mk,nk->mn", i["A"], i["B"]),
     "matmul_i8": lambda i, s: np.einsum("mk,kn->mn", i["A"], i["B"]),
     "dequantized_matmul_u8": lambda i, s: np.einsum("mk,kn,n->mn", i["A"], i["B"] - 128.0, i["scale"]),
-    "attention_fp32": lambda i, s: attention(i, False),
-    "causal_attention_fp32": lambda i, s: attention(i, True),
+    "batched_matmul_fp32": lambda i, s: np.einsum("bmk,bkn->bmn", i["A"], i["B"]),
+    "triangular_matmul_fp32": lambda i, s: np.stack([row[: r + 1] @ i["B"][: r + 1] for r, row in enumerate(i["A"])]),
+    "symmetric_matmul_fp32": lambda i, s: mirrored(i["A"]) @ i["B"],
+    "diagonal_matmul_fp32": lambda i, s: np.diag(i["d"]) @ i["B"],
+    "scaled_matmul_fp8": lambda i, s: s["alpha"] * np.einsum("mk,nk->mn", i["A"], i["B"]),
+    "matmul_int4_fp16": int4_product,
+    "attention_fp32": lambda i, s: attention(i),
+    "causal_attention_fp32": lambda i, s: attention(i, causal=True),
+    "unscaled_attention_fp32": lambda i, s: attention(i, scaled=False),
+    "sliding_window_attention_fp32": lambda i, s: attention(i, lambda row: max(0, row - s["window"] + 1), causal=True),
+    "grouped_query_attention_fp32": lambda i, s: attention(i, causal=True),
+    "decode_attention_fp16": lambda i, s: attention(i),
+    "rope_fp32": lambda i, s: rope(i),
     "cumsum_fp32": lambda i, s: np.stack([running(np.append(row, 0))[1:] for row in i["x"]]),
     "exclusive_scan_i32": lambda i, s: running(i["x"]),
 }
@@ -125,6 +158,11 @@ SAME = {
     "transpose_fp32_tall": "transpose_fp32",
     "transpose_fp16": "transpose_fp32",
     "matmul_fp32_skinny": "matmul_fp32",
+    "matmul_fp32_tall": "matmul_fp32",
+    "matmul_tf32": "matmul_fp32",
+    "matmul_fp16": "matmul_fp32",
+    "matmul_bf16": "matmul_fp32",
+    "attention_fp16": "attention_fp32",
 }
 """Other shapes and dtypes of an operation, whose values are computed alike."""
 

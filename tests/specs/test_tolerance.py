@@ -89,12 +89,35 @@ def tf32(x: torch.Tensor) -> torch.Tensor:
     return ((x.contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32)
 
 
+def int4(i: Inputs) -> torch.Tensor:
+    return (torch.stack([i["w"] & 15, i["w"] >> 4], -1).flatten(2).to(torch.int8) - 8).half()
+
+
 def attention_of(i: Inputs, s: Shape, causal: bool, exp: Sum = torch.exp) -> torch.Tensor:
     logits = product_of(i["q"], i["k"].transpose(1, 2)) * (1 / math.sqrt(s["dim"]))
     if causal:
         logits = logits.masked_fill(torch.ones(logits.shape[1:], dtype=torch.bool).triu(1), -torch.inf)
     e = exp(logits - logits.amax(-1, keepdim=True))
     return product_of(e, i["v"]) / one_thread(e)[..., None]
+
+
+def half_weights(i: Inputs, s: Shape) -> torch.Tensor:
+    """As tensor cores compute it: weights are rounded to half before they meet the values."""
+    wide = {k: t.float() for k, t in i.items()}
+    logits = product_of(wide["q"], wide["k"].transpose(1, 2)) * (1 / math.sqrt(s["dim"]))
+    e = torch.exp(logits - logits.amax(-1, keepdim=True))
+    return product_of(e.half().float(), wide["v"]) / one_thread(e)[..., None]
+
+
+def rotated(i: Inputs) -> torch.Tensor:
+    (first, second), cos, sin = i["x"].unbind(2), i["cos"][:, None], i["sin"][:, None]
+    return torch.stack([first * cos - second * sin, second * cos + first * sin], 2)
+
+
+def moments_of(x: torch.Tensor, total: Sum, one_pass: bool = False) -> torch.Tensor:
+    mean = total(x) / x.shape[1]
+    squares = total(x * x) / x.shape[1] - mean * mean if one_pass else total((x - mean[:, None]) ** 2) / x.shape[1]
+    return torch.stack([mean, squares], 1)
 
 
 HONEST: dict[str, dict[str, Emulation]] = {
@@ -133,12 +156,31 @@ HONEST: dict[str, dict[str, Emulation]] = {
     },
     "matmul_fp32_skinny": {"one after another": lambda i, s: product_of(i["A"], i["B"])},
     "matmul_nt_fp16": {"float sums": lambda i, s: product_of(i["A"], i["B"].t()).half()},
+    "matmul_tf32": {"tf32": lambda i, s: product_of(tf32(i["A"]), tf32(i["B"]))},
+    "matmul_bf16": {"float sums": lambda i, s: product_of(i["A"], i["B"]).bfloat16()},
+    "scaled_matmul_fp8": {
+        "float sums": lambda i, s: (product_of(i["A"].float(), i["B"].float().t()) * s["alpha"]).bfloat16()
+    },
+    "matmul_int4_fp16": {
+        "half weights": lambda i, s: product_of(
+            i["x"].flatten(1), (int4(i) * i["scale"][..., None]).flatten(1).t()
+        ).half(),
+        "scaled late": lambda i, s: (
+            ((i["x"].float()[:, None] * int4(i).float()).sum(-1) * i["scale"].float()).sum(-1).half()
+        ),
+    },
     "dequantized_matmul_u8": {
         "scaled late": lambda i, s: product_of(i["A"], i["B"].float() - 128) * i["scale"],
         "scaled early": lambda i, s: product_of(i["A"], (i["B"].float() - 128) * i["scale"]),
     },
     "attention_fp32": {"plain": lambda i, s: attention_of(i, s, False, fast_exp)},
     "causal_attention_fp32": {"plain": lambda i, s: attention_of(i, s, True)},
+    "attention_fp16": {"half weights": lambda i, s: half_weights(i, s).half()},
+    "rope_fp32": {"unfused": lambda i, s: rotated(i)},
+    "softmax_bf16": {"float": lambda i, s: softmax_of(i["x"].float(), one_block, fast_exp).bfloat16()},
+    "gelu_bf16": {"erff": lambda i, s: gelu(i["x"].float()).bfloat16()},
+    "sigmoid_fp16": {"fast": lambda i, s: (1 / (1 + fast_exp(-i["x"].float()))).half()},
+    "mean_var_fp32": {"one thread": lambda i, s: moments_of(i["x"], one_thread)},
     "cumsum_fp32": {"one thread": lambda i, s: running(i["x"])},
 }
 
@@ -156,6 +198,15 @@ CARELESS: dict[str, dict[str, Emulation]] = {
         "half sums": lambda i, s: product_of(i["A"], i["B"], torch.float16).float(),
         "tf32": lambda i, s: product_of(tf32(i["A"]), tf32(i["B"])),
     },
+    "matmul_tf32": {
+        "bfloat16": lambda i, s: product_of(i["A"].bfloat16().float(), i["B"].bfloat16().float()),
+        "half sums": lambda i, s: product_of(i["A"], i["B"], torch.float16).float(),
+    },
+    "matmul_bf16": {"bfloat16 sums": lambda i, s: product_of(i["A"], i["B"], torch.bfloat16)},
+    "mean_var_fp32": {"one pass": lambda i, s: moments_of(i["x"], one_block, one_pass=True)},
+    "row_mean_bf16": {"bfloat16 sums": lambda i, s: (running(i["x"])[:, -1] / s["cols"]).float()},
+    "unscaled_attention_fp32": {"scaled": lambda i, s: attention_of(i, s, False)},
+    "sliding_window_attention_fp32": {"no window": lambda i, s: attention_of(i, s, True)},
     "matmul_fp32_skinny": {"tf32": lambda i, s: product_of(tf32(i["A"]), tf32(i["B"]))},
     "matmul_nt_fp16": {"half sums": lambda i, s: product_of(i["A"], i["B"].t(), torch.float16)},
     "attention_fp32": {"half": lambda i, s: attention_of({k: t.half().float() for k, t in i.items()}, s, False)},
