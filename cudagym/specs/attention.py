@@ -186,8 +186,8 @@ SPECS = (
         "Causal attention in which the `group` query heads of a head share its keys and values: q and out have the "
         "shape [heads][group][seq][dim], k and v have the shape [heads][seq][dim]. For each head h, query head g and "
         "query i, with logits s[j] = scale * (sum over d of q[h][g][i][d] * k[h][j][d]) for j in 0..i and weights "
-        "p = softmax(s) over those j, out[h][g][i][d] = sum over j in 0..i of p[j] * v[h][j][d]. dim is at most 128, and "
-        "scale = 1/sqrt(dim).",
+        "p = softmax(s) over those j, out[h][g][i][d] = sum over j in 0..i of p[j] * v[h][j][d]. dim is at most 128, "
+        "and scale = 1/sqrt(dim).",
         "out[h][g] = softmax(causal_mask(q[h][g] @ transpose(k[h]) / sqrt(dim))) @ v[h]",
         lambda s: s["group"] * _causal(s),
         visible=_past,

@@ -116,8 +116,8 @@ SPECS = (
         family="quantized_matmul",
         split="unseen_family",
         summary="Product of half-precision activations with weights of 4 bits that share a scale by groups of 32: x "
-        "has the shape [M][groups][32], w has the shape [N][groups][16], scale has the shape [N][groups], y has the shape "
-        "[M][N]. Byte w[j][g][p] holds the weights of k = 2*p in its lower and of k = 2*p + 1 in its upper four bits, "
+        "has the shape [M][groups][32], w has the shape [N][groups][16], scale has the shape [N][groups], y has the "
+        "shape [M][N]. Byte w[j][g][p] holds the weights of k = 2*p in its lower and of k = 2*p + 1 in its upper four bits, "
         "as q + 8 with q in -8..7, and y[i][j] = sum over g of scale[j][g] * (sum over k in 0..31 of x[i][g][k] * "
         "q[j][g][k]), summed in float32 and rounded to half once at the end. M is small.",
         formula="y[i * N + j] = sum over g, k of x[i][g][k] * scale[j][g] * ((w[j][g][k / 2] >> 4 * (k % 2) & 15) - 8)",
