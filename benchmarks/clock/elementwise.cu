@@ -5,9 +5,14 @@
 
 #include <cstdint>
 
-template <typename T, int n>
-struct alignas(sizeof(T) * n) Pack {
-    T value[n];
+// 16 bytes of T, which move as a whole.
+template <typename T>
+struct alignas(16) Pack {
+    static constexpr int size = 16 / sizeof(T);
+    T value[size];
+
+    __device__ explicit Pack(int4 bits) { *reinterpret_cast<int4*>(this) = bits; }
+    __device__ int4 bits() const { return *reinterpret_cast<const int4*>(this); }
 };
 
 __device__ int thread_number()
@@ -26,26 +31,26 @@ extern "C" __global__ void multiply(const ELEMENT* x, const ELEMENT* y, ELEMENT*
 }
 
 template <typename T>
-struct Sixteen {
-    using Bytes = Pack<T, 16 / sizeof(T)>;
+struct Paired {
+    using Type = T;
 };
 template <>
-struct Sixteen<half> {
-    using Bytes = Pack<half2, 4>;
+struct Paired<half> {
+    using Type = half2;
 };
-using Bytes = Sixteen<ELEMENT>::Bytes;
 
 // 16 bytes at a time, halves multiplied in pairs, in blocks that stride over the array; what is left goes one by one.
 extern "C" __global__ void __launch_bounds__(256)
-    multiply_packs(const Bytes* x, const Bytes* y, Bytes* z, int64_t packs, int64_t left)
+    multiply_packs(const int4* x, const int4* y, int4* z, int64_t packs, int64_t left)
 {
+    using Factors = Pack<Paired<ELEMENT>::Type>;
     const int thread = blockIdx.x * 256 + threadIdx.x;
     for (int64_t i = thread; i < packs; i += blockDim.x * gridDim.x) {
-        Bytes product = x[i];
-        const Bytes by = y[i];
+        Factors product(x[i]);
+        const Factors by(y[i]);
 #pragma unroll
-        for (int k = 0; k < sizeof product.value / sizeof *product.value; k++) product.value[k] *= by.value[k];
-        z[i] = product;
+        for (int k = 0; k < Factors::size; k++) product.value[k] *= by.value[k];
+        z[i] = product.bits();
     }
     if (thread < left)
         ((ELEMENT*)(z + packs))[thread] = ((const ELEMENT*)(x + packs))[thread] * ((const ELEMENT*)(y + packs))[thread];
@@ -95,14 +100,14 @@ extern "C" __global__ void add_four_pairs(const half2* a, const half2* b, half2*
 }
 
 // Eight halves per thread, loaded and stored at once.
-extern "C" __global__ void add_packs(const Pack<half2, 4>* a, const Pack<half2, 4>* b, Pack<half2, 4>* c, int n)
+extern "C" __global__ void add_packs(const int4* a, const int4* b, int4* c, int n)
 {
     const int i = thread_number();
-    Pack<half2, 4> sum = a[i];
-    const Pack<half2, 4> right = b[i];
+    Pack<half2> sum(a[i]);
+    const Pack<half2> right(b[i]);
 #pragma unroll
     for (int k = 0; k < 4; k++) sum.value[k] = __hadd2(sum.value[k], right.value[k]);
-    if (8 * i + 7 < n) c[i] = sum;
+    if (8 * i + 7 < n) c[i] = sum.bits();
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -136,19 +141,15 @@ extern "C" __global__ void embed_vectors(float4* out, const int* token, const fl
 // ---------------------------------------------------------------------------------------------------------------------
 // GELU by its approximation with tanh, eight bfloat16 per thread.
 
-using Eight = Pack<__nv_bfloat16, 8>;
-
 template <typename Gelu>
-__device__ void each_of_eight(Eight* out, const Eight* in, int n, Gelu gelu)
+__device__ void each_of_eight(int4* out, const int4* in, int n, Gelu gelu)
 {
     const int i = thread_number();
     if (8 * i >= n) return;
-    const int4 bits = __ldcs((const int4*)in + i);
-    const Eight x = *(const Eight*)&bits;
-    Eight y;
+    Pack<__nv_bfloat16> x(__ldcs(in + i));
 #pragma unroll
-    for (int k = 0; k < 8; k++) y.value[k] = __float2bfloat16(gelu(__bfloat162float(x.value[k])));
-    out[i] = y;
+    for (int k = 0; k < 8; k++) x.value[k] = __float2bfloat16(gelu(__bfloat162float(x.value[k])));
+    out[i] = x.bits();
 }
 
 __device__ float inner(float x)
@@ -156,13 +157,13 @@ __device__ float inner(float x)
     return 0.7978845608f * (x + 0.044715f * x * x * x);  // sqrt(2 / pi)
 }
 
-extern "C" __global__ void gelu(Eight* out, const Eight* in, int n)
+extern "C" __global__ void gelu(int4* out, const int4* in, int n)
 {
     each_of_eight(out, in, n, [](float x) { return 0.5f * x * (1 + tanhf(inner(x))); });
 }
 
 // The hardware's tanh, of 11 bits, in place of the library's.
-extern "C" __global__ void gelu_approx(Eight* out, const Eight* in, int n)
+extern "C" __global__ void gelu_approx(int4* out, const int4* in, int n)
 {
     each_of_eight(out, in, n, [](float x) {
         float tanh;
