@@ -64,26 +64,26 @@ extern "C" __global__ void norm_by_warps(float* __restrict__ out, float* __restr
     __syncthreads();
     const int row = blockIdx.x * blockDim.y + threadIdx.y;
     if (row >= rows) return;
-    const float4* x = reinterpret_cast<const float4*>(in + row * channels);
-    float4* y = reinterpret_cast<float4*>(out + row * channels);
+    const float* x = in + row * channels;
+    float* y = out + row * channels;
 
     float sum = 0;
-    for (int i = threadIdx.x; i < vectors; i += WARP) {
-        float4 v = __ldcs(x + i);
+    for (int c = threadIdx.x * 4; c < channels; c += WARP * 4) {
+        float4 v = __ldcs(reinterpret_cast<const float4*>(x + c));
         for (int k = 0; k < 4; k++) sum += at(v, k);
-        held[i] = v;
+        held[c / 4] = v;
     }
     const float m = warp_sum(sum) / channels;
     float squared = 0;
-    for (int i = threadIdx.x; i < vectors; i += WARP) {
-        float4 v = held[i];
+    for (int c = threadIdx.x * 4; c < channels; c += WARP * 4) {
+        float4 v = held[c / 4];
         for (int k = 0; k < 4; k++) squared += (at(v, k) - m) * (at(v, k) - m);
     }
     const float s = rsqrtf(warp_sum(squared) / channels + 1e-5f);
-    for (int i = threadIdx.x; i < vectors; i += WARP) {
-        float4 v = held[i], w = weights[i], b = biases[i];
+    for (int c = threadIdx.x * 4; c < channels; c += WARP * 4) {
+        float4 v = held[c / 4], w = weights[c / 4], b = biases[c / 4];
         for (int k = 0; k < 4; k++) at(v, k) = s * (at(v, k) - m) * at(w, k) + at(b, k);
-        __stcs(y + i, v);
+        __stcs(reinterpret_cast<float4*>(y + c), v);
     }
     if (threadIdx.x == 0) {
         __stcs(mean + row, m);

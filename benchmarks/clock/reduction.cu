@@ -202,8 +202,8 @@ extern "C" __global__ void row_sum_serial(const float* x, float* sums, int rows,
 // Halves the block's sums in shared memory, down to `last` of them.
 __device__ void fold_block(int last)
 {
-    const int t = threadIdx.x;
-    for (int half = blockDim.x / 2; half >= last; half /= 2) {
+    const int t = threadIdx.x, threads = blockDim.x;
+    for (int half = threads / 2; half >= last; half /= 2) {
         if (t < half) shared[t] += shared[t + half];
         __syncthreads();
     }
@@ -224,9 +224,9 @@ extern "C" __global__ void row_sum_halves(const float* x, float* sums, int, int 
 __device__ void load_tile(const float* x, int columns, int tile)
 {
     x += blockIdx.y * columns + blockIdx.x * tile;
-    const int left = columns - blockIdx.x * tile;
+    const int left = columns - blockIdx.x * tile, threads = blockDim.x;
     float sum = 0;
-    for (int i = threadIdx.x; i < tile; i += blockDim.x)
+    for (int i = threadIdx.x; i < tile; i += threads)
         if (i < left) sum += x[i];
     shared[threadIdx.x] = sum;
     __syncthreads();
@@ -290,9 +290,9 @@ extern "C" __global__ void row_sum_groups(const float* x, float* sums, int, int 
 extern "C" __global__ void row_sum_vectors(const float* x, float* sums, int, int columns, int tile)
 {
     x += blockIdx.y * columns + blockIdx.x * tile;
-    const int left = columns - blockIdx.x * tile;
+    const int left = columns - blockIdx.x * tile, threads = blockDim.x;
     float sum = 0;
-    for (int i = threadIdx.x * 4; i < tile; i += blockDim.x * 4)
+    for (int i = threadIdx.x * 4; i < tile; i += threads * 4)
         if (i < left) {
             const float4 v = *(const float4*)(x + i);
             sum += v.x + v.y + v.z + v.w;
