@@ -392,7 +392,8 @@ __device__ inline void spread(const half* q, const half* k, const half* v, half*
 #pragma unroll
                 for (int j = 0; j < 2; j++) {
                     const float2 x = unpack(s[i][j][r]);
-                    const float p0 = fast_exp(__fmaf_rn(x.x, scale, -high)), p1 = fast_exp(__fmaf_rn(x.y, scale, -high));
+                    const float p0 = fast_exp(__fmaf_rn(x.x, scale, -high));
+                    const float p1 = fast_exp(__fmaf_rn(x.y, scale, -high));
                     part += p0 + p1;
                     s[i][j][r] = pack(p0, p1);
                 }
