@@ -1,6 +1,6 @@
 // Copies of n elements of type ELEMENT.
 
-#include <cstdint>
+using Word = unsigned long long;
 
 struct Walk {
     size_t first, stride;
@@ -29,11 +29,11 @@ extern "C" __global__ void copy_shared(ELEMENT* __restrict__ to, const ELEMENT* 
 extern "C" __global__ void copy_words(ELEMENT* __restrict__ to, const ELEMENT* __restrict__ from, size_t n)
 {
     const Walk walk;
-    for (size_t i = walk.first; i * sizeof(uint64_t) / sizeof(ELEMENT) < n; i += walk.stride) {
-        if ((i + 1) * sizeof(uint64_t) / sizeof(ELEMENT) < n) {
-            reinterpret_cast<uint64_t*>(to)[i] = reinterpret_cast<const uint64_t*>(from)[i];
+    for (size_t i = walk.first; i * sizeof(Word) / sizeof(ELEMENT) < n; i += walk.stride) {
+        if ((i + 1) * sizeof(Word) / sizeof(ELEMENT) < n) {
+            reinterpret_cast<Word*>(to)[i] = reinterpret_cast<const Word*>(from)[i];
         } else {
-            const size_t start = i * sizeof(uint64_t) / sizeof(ELEMENT), left = n - start;
+            const size_t start = i * sizeof(Word) / sizeof(ELEMENT), left = n - start;
             for (size_t k = 0; k < left; k++) to[start + k] = from[start + k];
         }
     }

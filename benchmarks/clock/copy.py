@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.clock.cases import Address, Array, Call, Case
 
 SIZES = (2**18, 2**21, 2**27)
-ELEMENTS = {1: "int8_t", 2: "int16_t", 4: "int32_t", 8: "int64_t"}
+ELEMENTS = {1: "char", 2: "short", 4: "int", 8: "long long"}
 
 
 def copy(kernel: str, n: int, element: int, *, chunk: int = 0, row: str) -> Case:

@@ -3,8 +3,6 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
-#include <cstdint>
-
 // 16 bytes of T, which move as a whole.
 template <typename T>
 struct alignas(16) Pack {
@@ -41,11 +39,11 @@ struct Paired<half> {
 
 // 16 bytes at a time, halves multiplied in pairs, in blocks that stride over the array; what is left goes one by one.
 extern "C" __global__ void __launch_bounds__(256)
-    multiply_packs(const int4* x, const int4* y, int4* z, int64_t packs, int64_t left)
+    multiply_packs(const int4* x, const int4* y, int4* z, long long packs, long long left)
 {
     using Factors = Pack<Paired<ELEMENT>::Type>;
     const int thread = blockIdx.x * 256 + threadIdx.x;
-    for (int64_t i = thread; i < packs; i += blockDim.x * gridDim.x) {
+    for (long long i = thread; i < packs; i += blockDim.x * gridDim.x) {
         Factors product(x[i]);
         const Factors by(y[i]);
 #pragma unroll

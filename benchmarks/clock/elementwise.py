@@ -115,7 +115,7 @@ def gelu(kernel: str, block: int, n: int = TOKENS[0] * TOKENS[1] * CHANNELS, *, 
                 arguments=(Address(array=0), Address(array=1), n),
             ),
         ),
-        flops=10 * n,
+        flops=9 * n,
         least_bytes=4 * n,
         warm=False,
     )

@@ -1,13 +1,12 @@
 // Layer norms: each row of `channels` floats gets mean 0 and variance 1, then a scale and a shift per channel. What
 // was subtracted and what was multiplied by is kept.
 
-#include <cooperative_groups.h>
-#include <cooperative_groups/reduce.h>
-
 constexpr int WARP = 32;
 
+// All lanes have the result.
 __device__ float warp_sum(float value)
 {
+#pragma unroll
     for (int step = WARP / 2; step > 0; step /= 2) value += __shfl_xor_sync(~0u, value, step);
     return value;
 }
@@ -17,9 +16,6 @@ extern "C" __global__ void norm_by_blocks(float* __restrict__ out, float* __rest
                                           const float* __restrict__ in, const float* __restrict__ weight,
                                           const float* __restrict__ bias, int, int channels)
 {
-    namespace groups = cooperative_groups;
-    const auto warp = groups::tiled_partition<WARP>(groups::this_thread_block());
-    const groups::plus<float> plus;
     __shared__ float of_warp[WARP], of_warp_squared[WARP];
     const int lane = threadIdx.x % WARP, row = blockIdx.x;
     const float* x = in + row * channels;
@@ -28,13 +24,13 @@ extern "C" __global__ void norm_by_blocks(float* __restrict__ out, float* __rest
         sum += x[i];
         squared += x[i] * x[i];
     }
-    of_warp[threadIdx.x / WARP] = groups::reduce(warp, sum, plus);
-    of_warp_squared[threadIdx.x / WARP] = groups::reduce(warp, squared, plus);
+    of_warp[threadIdx.x / WARP] = warp_sum(sum);
+    of_warp_squared[threadIdx.x / WARP] = warp_sum(squared);
     __syncthreads();
     sum = lane < blockDim.x / WARP ? of_warp[lane] : 0;
     squared = lane < blockDim.x / WARP ? of_warp_squared[lane] : 0;
-    const float m = groups::reduce(warp, sum, plus) / channels;
-    const float s = rsqrtf(groups::reduce(warp, squared, plus) / channels - m * m + 1e-5f);
+    const float m = warp_sum(sum) / channels;
+    const float s = rsqrtf(warp_sum(squared) / channels - m * m + 1e-5f);
     if (threadIdx.x == 0) {
         __stcs(mean + row, m);
         __stcs(scale + row, s);

@@ -1,9 +1,6 @@
 // Sums, in three ladders. ELEMENT is what is summed, THREADS a block's width, PER_THREAD how many elements a thread
 // takes; GUARDED says whether indices are held against n.
 
-#include <cooperative_groups.h>
-#include <cooperative_groups/reduce.h>
-
 constexpr unsigned WARP = 32;
 
 __device__ bool inside(unsigned i, unsigned n)
@@ -274,15 +271,15 @@ extern "C" __global__ void row_sum_shuffled(const float* x, float* sums, int, in
     if (threadIdx.x == 0) atomicAdd(sums + blockIdx.y, sum);
 }
 
-// Cooperative groups write the shuffles.
-extern "C" __global__ void row_sum_groups(const float* x, float* sums, int, int columns, int tile)
+// Lanes exchange their sums in a butterfly, so that all have the result, as a reduction of cooperative groups does.
+extern "C" __global__ void row_sum_butterfly(const float* x, float* sums, int, int columns, int tile)
 {
-    namespace groups = cooperative_groups;
     load_tile(x, columns, tile);
     fold_block(WARP);
     if (threadIdx.x >= WARP) return;
-    const auto warp = groups::tiled_partition<WARP>(groups::this_thread_block());
-    const float sum = groups::reduce(warp, shared[threadIdx.x], groups::plus<float>());
+    float sum = shared[threadIdx.x];
+#pragma unroll
+    for (int step = WARP / 2; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
     if (threadIdx.x == 0) atomicAdd(sums + blockIdx.y, sum);
 }
 

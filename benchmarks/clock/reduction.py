@@ -22,7 +22,7 @@ ONE_PER_ROW = {  # threads of a block, and elements of its tile
     "row_sum_volatile": (128, 4096),
     "row_sum_synced": (128, 4096),
     "row_sum_shuffled": (128, 4096),
-    "row_sum_groups": (128, 2048),
+    "row_sum_butterfly": (128, 2048),
     "row_sum_vectors": (128, 8192),
 }
 ONE = {  # threads of a block, elements per load, and loads per thread
