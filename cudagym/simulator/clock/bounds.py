@@ -34,8 +34,6 @@ L2_EFFICIENCY = 0.7
 """The share of the L2's port width that loads reach [J, L]."""
 TENSOR_MODES: tuple[MathMode, ...] = ("fp64", "tf32", "fp16", "bf16", "int8")
 """The pipes of the tensor cores, each with a counter of its own. A card without one takes plain fp32's time."""
-MMA_SHARE = {"sm_90a": 0.63}
-"""The share of a tensor core's peak that mma and wmma reach where only wgmma reaches all of it [L]."""
 STEP_CYCLES = 2.75
 """Between two instructions of one warp: 4.5 cycles when the second needs the first's result [J, L], 1 otherwise;
 taken half and half."""
@@ -50,22 +48,20 @@ INSTRUCTIONS_PER_PTX = 0.75
 """Machine instructions per PTX instruction: moves, parameter loads and address conversions mostly vanish."""
 L2_USABLE = 0.8
 """The share of the L2 that keeps data between blocks before streaming evicts it."""
-REGISTER_GRANULE, WARP_GRANULE, SHARED_GRANULE, SHARED_RESERVED = 8, 4, 128, 1024
-"""Allocation units [G]: registers per thread, warps per block, bytes of shared memory, and bytes of it that the
-system keeps for itself per block."""
 
 
 def occupancy(gpu: GPU, kernel: Kernel, launch: Launch) -> int:
     """Blocks of this launch that fit one SM at a time; 0 when not even one does."""
+    sm = gpu.sm
     warps = math.ceil(launch.threads / WARP)
-    registers = math.ceil(max(kernel.registers, 1) / REGISTER_GRANULE) * REGISTER_GRANULE * WARP
-    shared = kernel.static_shared_bytes + launch.dynamic_shared_bytes
-    shared = math.ceil(shared / SHARED_GRANULE) * SHARED_GRANULE + SHARED_RESERVED
+    registers = math.ceil(max(kernel.registers, 1) * WARP / sm.register_granule) * sm.register_granule
+    shared = kernel.static_shared_bytes + launch.dynamic_shared_bytes + sm.shared_reserved
+    shared = math.ceil(max(shared, 1) / sm.shared_granule) * sm.shared_granule
     return min(
-        gpu.max_blocks_per_sm,
-        gpu.max_warps_per_sm // warps,
-        gpu.registers_per_sm // (registers * math.ceil(warps / WARP_GRANULE) * WARP_GRANULE),
-        gpu.shared_bytes_per_sm // shared,
+        sm.max_blocks,
+        sm.max_warps // warps,
+        sm.registers // (registers * math.ceil(warps / sm.warp_granule) * sm.warp_granule),
+        sm.shared_bytes // shared,
     )
 
 
@@ -219,7 +215,7 @@ class _LaunchModel:
     def _tensor_cores(self) -> Limiter:
         """Operations of each type at the datasheet's peak of all SMs, or what the architecture leaves of it to mma."""
         c, gpu = self.counters, self.gpu
-        share = MMA_SHARE.get(gpu.arch, 1.0)
+        share = gpu.sm.mma_share
         cycles = 0.0
         for math_mode in TENSOR_MODES:
             peak = gpu.peak_tflops.get(math_mode, gpu.peak_tflops["fp32"]) * 1e12
