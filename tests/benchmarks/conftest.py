@@ -44,7 +44,7 @@ def run_cases(device: SimulatedGPU) -> RunCases:
                 Buffer(name=m.name, slot=slot, fd=m.fd, size=m.size, read_only=False, holds_input=True)
                 for slot, m in enumerate(memories)
             ]
-            run = device.execute(program, buffers)
+            run = device.execute(program, buffers, checked=True)
             assert run.complete, run.faults
             return [m.bytes.copy().view(a.dtype).reshape(a.shape) for m, a in zip(memories, arrays, strict=True)]
 
