@@ -67,7 +67,8 @@ def attention(row: str, defines: Defines, batch: int = 16, heads: int = 16, leng
         flops=4 * batch * heads * length**2 * HEAD,
         least_bytes=4 * size,
         math="fp16",
-        warm=True,
+        warm=False,
+        clock_mhz=1680,
     )
 
 

@@ -32,7 +32,7 @@ RNG = np.random.default_rng(3)
 
 def small_cases() -> list[Case]:
     """One case of each rung, at a size at which the pipelines still turn around."""
-    cases = tensor_gemm.ada(SIZE) + tensor_gemm.geforce(2 * SIZE, dict.fromkeys(("v1", "v3", "v4", "v5", "v6b"), ""))
+    cases = tensor_gemm.ada(SIZE) + tensor_gemm.geforce(2 * SIZE, dict.fromkeys(("v1", "v3", "v4", "v6b"), ""))
     cases += [*tensor_gemm.workstation(SIZE, 1), tensor_gemm.geforce_wide(2 * SIZE, "", "i8")]
     return [case.model_copy(update={"gpu": CARD}) for case in cases]
 
