@@ -14,7 +14,7 @@
 #define SCALED 1  // 0: the product alone, without alpha, beta and the old C
 #endif
 #ifndef UNROLLED
-#define UNROLLED  // _Pragma("unroll"), where the compiler is told how far to unroll the loop over a tile's BK
+#define UNROLLED  // _Pragma("unroll"), where the compiler is told how far to unroll the loop over the inner dimension
 #endif
 #define PROBLEM int m, int n, int k, float alpha, const float *a, const float *b, float beta, float *c
 
@@ -72,6 +72,7 @@ __device__ void along_rows_2d(PROBLEM) {
     const int row = blockIdx.y * blockDim.y + threadIdx.y, column = blockIdx.x * blockDim.x + threadIdx.x;
     if (GUARDED && (row >= m || column >= n)) return;
     float sum = 0;
+    UNROLLED
     for (int i = 0; i < k; ++i) sum += a[row * k + i] * b[i * n + column];
     finish(&c[row * n + column], sum, alpha, beta);
 }
@@ -114,6 +115,7 @@ __device__ void strips(PROBLEM) {
         __syncthreads();
         a += BK;
         b += BK * n;
+        UNROLLED
         for (unsigned dot = 0; dot < BK; ++dot) {
             const float across = b_tile[dot][column];
             for (unsigned i = 0; i < TM; ++i) sums[i] += a_tile[row * TM + i][dot] * across;
@@ -142,6 +144,7 @@ __device__ void squares(PROBLEM) {
         __syncthreads();
         a += BK;
         b += BK * n;
+        UNROLLED
         for (unsigned dot = 0; dot < BK; ++dot) {
             for (unsigned i = 0; i < TM; ++i) down[i] = a_tile[row * TM + i][dot];
             for (unsigned j = 0; j < TN; ++j) across[j] = b_tile[dot][column * TN + j];
@@ -331,6 +334,203 @@ __device__ void taking_turns(PROBLEM) {
         __syncthreads();
     }
     tile.finish(c, n, alpha, beta);
+}
+
+// From here on ladders of other authors.
+
+// Tiles of 128 by 128 are copied 16 bytes at a time, but A is not transposed.
+template <int BM, int BN, int BK, int TM, int TN>
+__device__ void wide_copies(PROBLEM) {
+    __shared__ alignas(16) float a_tile[BM][BK];
+    __shared__ alignas(16) float b_tile[BK][BN];
+    const int thread = threadIdx.y * blockDim.x + threadIdx.x;
+    const int a_row = thread / (BK / 4), a_column = thread % (BK / 4) * 4, b_row = thread / (BN / 4),
+              b_column = thread % (BN / 4) * 4, top = blockIdx.y * BM, left = blockIdx.x * BN;
+    float sums[TM][TN] = {};
+    for (int step = 0; step < (k + BK - 1) / BK; ++step) {
+        store4(&a_tile[a_row][a_column], load4(&a[(top + a_row) * k + step * BK + a_column]));
+        store4(&b_tile[b_row][b_column], load4(&b[(step * BK + b_row) * n + left + b_column]));
+        __syncthreads();
+#pragma unroll
+        for (int dot = 0; dot < BK; ++dot)
+#pragma unroll
+            for (int i = 0; i < TM; ++i)
+#pragma unroll
+                for (int j = 0; j < TN; ++j)
+                    sums[i][j] += a_tile[threadIdx.y * TM + i][dot] * b_tile[dot][threadIdx.x * TN + j];
+        __syncthreads();
+    }
+#pragma unroll
+    for (int i = 0; i < TM; ++i)
+#pragma unroll
+        for (int j = 0; j < TN; j += 4)
+            finish4(&c[(top + threadIdx.y * TM + i) * n + left + threadIdx.x * TN + j], &sums[i][j], alpha, beta);
+}
+
+// The eight by eight elements of a thread in a block of 16 by 16: a four by four in each quarter of the tile, so that
+// neighbouring lanes read neighbouring 16 bytes.
+template <int BM, int BN, int BK>
+struct Quarters {
+    const int thread = threadIdx.y * blockDim.x + threadIdx.x, top = blockIdx.y * BM, left = blockIdx.x * BN;
+    const int a_row = thread / (BK / 4), a_column = thread % (BK / 4) * 4, b_row = thread / (BN / 4),
+              b_column = thread % (BN / 4) * 4;
+    float4 from_a, from_b;
+    float sums[8][8] = {};
+
+    __device__ void read(const float *a, const float *b, int n, int k, int step) {
+        from_a = load4(&a[(top + a_row) * k + step * BK + a_column]);
+        from_b = load4(&b[(step * BK + b_row) * n + left + b_column]);
+    }
+
+    __device__ void write(float (*a_tile)[BM], float (*b_tile)[BN]) {
+        put_transposed<BM>(a_tile, a_row, a_column, from_a);
+        store4(&b_tile[b_row][b_column], from_b);
+    }
+
+    __device__ void multiply(const float (*a_tile)[BM], const float (*b_tile)[BN]) {
+        float down[8], across[8];
+#pragma unroll
+        for (int dot = 0; dot < BK; ++dot) {
+            store4(&down[0], load4(&a_tile[dot][threadIdx.y * 4]));
+            store4(&down[4], load4(&a_tile[dot][threadIdx.y * 4 + BM / 2]));
+            store4(&across[0], load4(&b_tile[dot][threadIdx.x * 4]));
+            store4(&across[4], load4(&b_tile[dot][threadIdx.x * 4 + BN / 2]));
+            outer_product(sums, down, across);
+        }
+    }
+
+    __device__ void finish(float *c, int n, float alpha, float beta) {
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            const int row = top + i / 4 * (BM / 2) + threadIdx.y * 4 + i % 4, column = left + threadIdx.x * 4;
+            finish4(&c[row * n + column], &sums[i][0], alpha, beta);
+            finish4(&c[row * n + column + BN / 2], &sums[i][4], alpha, beta);
+        }
+    }
+};
+
+template <int BM, int BN, int BK>
+__device__ void quarters(PROBLEM) {
+    __shared__ alignas(16) float a_tile[BK][BM];
+    __shared__ alignas(16) float b_tile[BK][BN];
+    Quarters<BM, BN, BK> part;
+    for (int step = 0; step < (k + BK - 1) / BK; ++step) {
+        part.read(a, b, n, k, step);
+        part.write(a_tile, b_tile);
+        __syncthreads();
+        part.multiply(a_tile, b_tile);
+        __syncthreads();
+    }
+    part.finish(c, n, alpha, beta);
+}
+
+// The next tile is on its way to registers while this one is multiplied, and goes to a second buffer: one barrier less.
+template <int BM, int BN, int BK>
+__device__ void quarters_ahead(PROBLEM) {
+    __shared__ alignas(16) float a_tile[2][BK][BM];
+    __shared__ alignas(16) float b_tile[2][BK][BN];
+    Quarters<BM, BN, BK> part;
+    part.read(a, b, n, k, 0);
+    part.write(a_tile[0], b_tile[0]);
+    __syncthreads();
+    int last = 0;
+    for (int step = 1; step < (k + BK - 1) / BK; ++step) {
+        last = step & 1;
+        part.read(a, b, n, k, step);
+        part.multiply(a_tile[last ^ 1], b_tile[last ^ 1]);
+        part.write(a_tile[last], b_tile[last]);
+        __syncthreads();
+    }
+    part.multiply(a_tile[last], b_tile[last]);
+    part.finish(c, n, alpha, beta);
+}
+
+// `transposed` with two buffers in shared memory, filled by way of registers, and two in registers.
+template <int BM, int BN, int BK, int TM, int TN>
+__device__ void ahead(PROBLEM) {
+    __shared__ alignas(16) float a_tile[2][BK][BM];
+    __shared__ alignas(16) float b_tile[2][BK][BN];
+    const int row = threadIdx.x / (BN / TN) * TM, column = threadIdx.x % (BN / TN) * TN;
+    const int a_row = threadIdx.x / (BK / 4), a_column = threadIdx.x % (BK / 4) * 4, b_row = threadIdx.x / (BN / 4),
+              b_column = threadIdx.x % (BN / 4) * 4;
+    a += blockIdx.y * BM * k;
+    b += blockIdx.x * BN;
+    c += blockIdx.y * BM * n + blockIdx.x * BN;
+    float4 from_a, from_b;
+    float sums[TM][TN] = {}, down[2][TM], across[2][TN];
+    const auto read = [&](int step) {
+        from_a = load4(&a[a_row * k + step + a_column]);
+        from_b = load4(&b[(step + b_row) * n + b_column]);
+    };
+    const auto write = [&](int buffer) {
+        put_transposed<BM>(a_tile[buffer], a_row, a_column, from_a);
+        store4(&b_tile[buffer][b_row][b_column], from_b);
+    };
+    const auto take = [&](int buffer, int dot) {
+#pragma unroll
+        for (int i = 0; i < TM; i += 4) store4(&down[dot % 2][i], load4(&a_tile[buffer][dot][row + i]));
+#pragma unroll
+        for (int j = 0; j < TN; j += 4) store4(&across[dot % 2][j], load4(&b_tile[buffer][dot][column + j]));
+    };
+    read(0);
+    write(0);
+    __syncthreads();
+    take(0, 0);
+    int next = 1, step = 0;
+    do {
+        step += BK;
+        if (step < k) read(step);
+        const int buffer = next ^ 1;
+#pragma unroll
+        for (int dot = 0; dot < BK - 1; ++dot) {
+            take(buffer, dot + 1);
+            outer_product(sums, down[dot % 2], across[dot % 2]);
+        }
+        if (step < k) {
+            write(next);
+            __syncthreads();
+            take(next, 0);
+            next ^= 1;
+        }
+        outer_product(sums, down[(BK - 1) % 2], across[(BK - 1) % 2]);
+    } while (step < k);
+#pragma unroll
+    for (int i = 0; i < TM; ++i)
+#pragma unroll
+        for (int j = 0; j < TN; j += 4) finish4(&c[(row + i) * n + column + j], &sums[i][j], alpha, beta);
+}
+
+// As many sums as a block of 512 has registers for, in strides that coalesce nothing. The public kernel wants 16 rows
+// by 8 columns of each thread and declares 64 sums, so that its compiler leaves out the second eight rows: nor are they
+// made here, where they end as beta C.
+template <int BK>
+__device__ void half_of_the_rows(PROBLEM) {
+    constexpr int ROWS = 16, MADE = 8, COLUMNS = 8;
+    __shared__ alignas(16) float a_tile[ROWS][16][BK];
+    __shared__ alignas(16) float b_tile[COLUMNS][BK][32];
+    const int row = ROWS * (blockIdx.y * blockDim.y + threadIdx.y);
+    const int column = COLUMNS * (blockIdx.x * blockDim.x + threadIdx.x);
+    float sums[MADE][COLUMNS] = {};
+    for (int step = 0; step < k; step += BK) {
+#pragma unroll
+        for (int i = 0; i < ROWS; ++i)
+            a_tile[i][threadIdx.y][threadIdx.x >> 1] = a[(row + i) * k + step + (threadIdx.x >> 1)];
+#pragma unroll
+        for (int j = 0; j < COLUMNS; ++j)
+            b_tile[j][threadIdx.y][threadIdx.x] = b[(step + threadIdx.y) * n + column + j];
+        __syncthreads();
+#pragma unroll
+        for (int i = 0; i < MADE; ++i)
+            for (int j = 0; j < COLUMNS; ++j)
+                for (int dot = 0; dot < BK; ++dot)
+                    sums[i][j] += a_tile[i][threadIdx.y][dot] * b_tile[j][dot][threadIdx.x];
+        __syncthreads();
+    }
+#pragma unroll
+    for (int i = 0; i < ROWS; ++i)
+#pragma unroll
+        for (int j = 0; j < COLUMNS; ++j)
+            finish(&c[(row + i) * n + column + j], i < MADE ? sums[i][j] : 0, alpha, beta);
 }
 
 extern "C" __global__ void BOUNDS sgemm(int m, int n, int k, float alpha, const float *RESTRICT a,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from benchmarks.clock import sgemm
-from benchmarks.clock.cases import Case, compile_cases
+from benchmarks.clock.cases import HERE, Case, compile_cases
 from cudagym.build.program import Program
 from cudagym.build.toolchain import find_toolchain
 from cudagym.device import Buffer
@@ -22,10 +24,13 @@ RNG = np.random.default_rng(5)
 
 def small_cases() -> list[Case]:
     """One case of each kernel, at a size at which pipelines turn around."""
-    size = (128, 256, 64)
+    size = (256, 256, 64)
+    ladders = [ladder(size) for ladder in (sgemm.a6000, sgemm.a100, sgemm.rtx3090)]
+    ladders += [ladder((size,)) for ladder in (sgemm.p100, sgemm.v100, sgemm.gtx1060)]
+    ladders += [sgemm.seven_cards({CARD: [size]})]
     cases: dict[str, Case] = {}
-    for case in (*sgemm.a6000(size), *sgemm.a100(size)):
-        cases.setdefault(str(case.defines), case.model_copy(update={"gpu": CARD}))
+    for case in chain(*ladders):
+        cases.setdefault(case.source + str(case.defines), case.model_copy(update={"gpu": CARD}))
     return list(cases.values())
 
 
@@ -61,10 +66,25 @@ def run(device: SimulatedGPU, program: Program, *arrays: NDArray[np.float32]) ->
     return result
 
 
-@pytest.mark.parametrize("index", range(len(CASES)), ids=[str(case.defines["RUNG"]) for case in CASES])
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[f"{case.source}-{case.defines['RUNG']}" for case in CASES])
 def test_product(index: int, programs: list[Program], device: SimulatedGPU) -> None:
-    m, n, k, alpha = CASES[index].calls[0].arguments[:4]
-    beta = CASES[index].calls[0].arguments[6]
+    arguments = CASES[index].calls[0].arguments
+    m, n, k = arguments[:3]
+    alpha, beta = (argument for argument in arguments if isinstance(argument, float))
     a, b, c = (RNG.normal(size=shape).astype(np.float32) for shape in ((m, k), (k, n), (m, n)))
-    expected = alpha * (a.astype(np.float64) @ b) + beta * c.astype(np.float64)
+    products = a.astype(np.float64) @ b
+    if "half" in str(CASES[index].defines["RUNG"]):
+        products.reshape(-1, 16, n)[:, 8:] = 0
+    expected = alpha * products + beta * c.astype(np.float64)
     np.testing.assert_allclose(run(device, programs[index], a, b, c), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_rows_are_published_for_their_sizes() -> None:
+    with (HERE / "published.csv").open(newline="") as file:
+        published = {row["id"]: row for row in csv.DictReader(file)}
+    for case in sgemm.CASES:
+        row = published.pop(case.row)
+        assert row["problem"].split()[0] == f"M=N=K={case.calls[0].arguments[0]}", case.row
+        assert row["library"] == "False", case.row
+    rest = [row for row in published.values() if row["table"] in {case.table for case in sgemm.CASES}]
+    assert {row["library"] for row in rest} == {"True"}, "some row has no case"
