@@ -1,8 +1,8 @@
 // C = alpha A B + beta C in single precision, row-major, A m by k and B k by n: a ladder.
 //
 // Each rung says in a sentence what it changes against the one before. RUNG names one of them with its tile sizes:
-// a block makes BM by BN of C, BK of the inner dimension at a time, and a thread TM by TN of it. Types of indices, loops
-// that are left to the compiler to unroll and pointers that may alias are part of what is timed.
+// a block makes BM by BN of C, BK of the inner dimension at a time, and a thread TM by TN of it. Types of indices,
+// loops that are left to the compiler to unroll and pointers that may alias are part of what is timed.
 
 #ifndef BOUNDS
 #define BOUNDS  // __launch_bounds__ or __maxnreg__, where a rung has them
@@ -206,13 +206,14 @@ template <int BM, int BN, int BK, int THREADS, class B>
 __device__ void fill(float (*a_tile)[BM], B &b_tile, const float *a, const float *b, int n, int k, unsigned thread) {
     const Place of_a = place(thread, BK / 4), of_b = place(thread, BN / 4);
     for (unsigned more = 0; more + THREADS * 4 / BK <= BM; more += THREADS * 4 / BK)
-        put_transposed<BM>(a_tile, of_a.row + more, of_a.column * 4, load4(&a[(of_a.row + more) * k + of_a.column * 4]));
+        put_transposed<BM>(a_tile, of_a.row + more, of_a.column * 4,
+                           load4(&a[(of_a.row + more) * k + of_a.column * 4]));
     for (unsigned more = 0; more + THREADS * 4 / BN <= BK; more += THREADS * 4 / BN)
         b_tile.put(of_b.row + more, of_b.column * 4, load4(&b[(of_b.row + more) * n + of_b.column * 4]));
 }
 
-// Memory is read and written 16 bytes at a time, and A lies transposed, so that shared memory is read so too. FIRST: the
-// barrier that guards the last tile stands before the copy of the next.
+// Memory is read and written 16 bytes at a time, and A lies transposed, so that shared memory is read so too. FIRST:
+// the barrier that guards the last tile stands before the copy of the next.
 template <int BM, int BN, int BK, int TM, int TN, template <int, int> class Layout = Plain, bool FIRST = false>
 __device__ void transposed(PROBLEM) {
     __shared__ alignas(16) float a_tile[BK][BM];

@@ -38,7 +38,8 @@ __device__ void fill(TileOfA<BM, BK, TRANSPOSED> &a_tile, float (*b_tile)[BN], c
 }
 
 // Four elements of a row, those from `end` on zero. The compiler keeps them in local memory for that.
-__device__ void read4(int4 &values, const float *matrix, size_t ld, size_t row, size_t column, size_t rows, size_t end) {
+__device__ void read4(int4 &values, const float *matrix, size_t ld, size_t row, size_t column, size_t rows,
+                      size_t end) {
     values = {0, 0, 0, 0};
     if (row < rows && column < end) values = *reinterpret_cast<const int4 *>(&matrix[row * ld + column]);
     if (column + WIDTH > end) {
