@@ -1,0 +1,87 @@
+"""The follower against the PTX machine: the same source, run as machine code and as PTX, leaves the same memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import test_programs
+from machine_code import PROGRAMS, Code, memory_of
+from numpy.typing import NDArray
+
+from cudagym.build.builder import device_module
+from cudagym.build.compiler import Compiled, Unit, compile_units
+from cudagym.build.program import Launch, Module, address_of
+from cudagym.build.toolchain import find_toolchain
+from cudagym.device import Limits
+from cudagym.simulator.clock.follow import FollowLimits, Traces, follow
+from cudagym.simulator.clock.image import read_image
+from cudagym.simulator.clock.sass import disassemble
+from cudagym.simulator.machine import Machine, _Attempt
+
+Bytes = NDArray[np.uint8]
+CASES = {name: make for name, make in test_programs.PROGRAMS.items() if name.startswith(("sgemm", "reduce", "transp"))}
+
+
+def built(source: str, arch: str) -> Module:
+    (found,) = compile_units(
+        [Unit(source=f'{source}\nextern "C" void solve() {{}}\n', prototype="void solve()")], arch, find_toolchain()
+    )
+    assert isinstance(found, Compiled), found
+    return device_module(found, arch, 8)
+
+
+def traces_of(module: Module, launch: Launch, arrays: Mapping[int, Bytes], **limits: Any) -> Traces:
+    """Follows every block."""
+    return follow(
+        disassemble(module.cubin)[launch.kernel],
+        read_image(module.cubin),
+        launch,
+        range(launch.blocks),
+        arrays,
+        module.variables,
+        limits=FollowLimits(**limits),
+    )
+
+
+class Both(_Attempt):
+    """Runs a program's launches as PTX, follows each of them before, and holds the memory afterwards together."""
+
+    rtol = 1e-5
+    checked_launches = 0
+    changed = False
+
+    def _launch(self, launch: Launch) -> None:
+        before = {slot: data.copy() for slot, data in self.host.items()}
+        traces = traces_of(self.program.module, launch, before)
+        assert traces.whole
+        super()._launch(launch)
+        assert not self.faults, self.faults[0].message
+        for slot, want in self.host.items():
+            got = traces.memory(slot, want.size)
+            self.changed |= not np.array_equal(before[slot], want)
+            if not np.array_equal(got, want):
+                np.testing.assert_allclose(got.view(np.float32), want.view(np.float32), self.rtol, self.rtol)
+        self.checked_launches += 1
+
+
+@pytest.mark.parametrize("arch", ["sm_86"])
+@pytest.mark.parametrize("name", CASES)
+def test_programs_leave_the_same_memory(machine: Machine, name: str, arch: str) -> None:
+    case = CASES[name](np.random.default_rng(1))
+    code = Code(".version 8.0\n.target sm_86\n.address_size 64\n", machine)
+    code.module = built((PROGRAMS / f"{case.file}.cu").read_text(), arch)
+    given = {id(a): a for step in case.steps for a in step.arguments if isinstance(a, np.ndarray)}
+    slots = {key: address_of(slot) for slot, key in enumerate(given)}
+    launches = []
+    for step in case.steps:
+        values = [slots[id(a)] if isinstance(a, np.ndarray) else a for a in step.arguments]
+        launch = code.launch(step.kernel, step.grid, step.block, *values, shared=step.shared)
+        launches.append(launch.model_copy(update={"cooperative": step.cooperative}))
+    arrays = [a.copy() for a in given.values()]
+    both = Both(machine, code.program(*launches), memory_of(*arrays), Limits(), False)
+    both.run_all()
+    assert both.checked_launches == len(launches)
+    assert both.changed
