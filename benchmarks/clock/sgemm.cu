@@ -125,11 +125,12 @@ __device__ void strips(PROBLEM) {
     for (unsigned i = 0; i < TM; ++i) finish(&c[(row * TM + i) * n + column], sums[i], alpha, beta);
 }
 
-// A thread makes a square, so that what it reads of A serves TN times as well.
+// A thread makes a square, so that what it reads of A serves TN times as well. (ptxas reads flat arrays with some more
+// instructions than arrays of two dimensions; the row's are flat.)
 template <int BM, int BN, int BK, int TM, int TN>
 __device__ void squares(PROBLEM) {
     constexpr unsigned THREADS = BM * BN / (TM * TN);
-    __shared__ float a_tile[BM][BK], b_tile[BK][BN];
+    __shared__ float a_tile[BM * BK], b_tile[BK * BN];
     const auto [row, column] = place(threadIdx.x, BN / TN);
     const Place of_a = place(threadIdx.x, BK), of_b = place(threadIdx.x, BN);
     a += blockIdx.y * BM * k;
@@ -138,16 +139,16 @@ __device__ void squares(PROBLEM) {
     float sums[TM][TN] = {}, down[TM], across[TN];
     for (unsigned step = 0; step < k; step += BK) {
         for (unsigned more = 0; more < BM; more += THREADS / BK)
-            a_tile[of_a.row + more][of_a.column] = a[(of_a.row + more) * k + of_a.column];
+            a_tile[(of_a.row + more) * BK + of_a.column] = a[(of_a.row + more) * k + of_a.column];
         for (unsigned more = 0; more < BK; more += THREADS / BN)
-            b_tile[of_b.row + more][of_b.column] = b[(of_b.row + more) * n + of_b.column];
+            b_tile[(of_b.row + more) * BN + of_b.column] = b[(of_b.row + more) * n + of_b.column];
         __syncthreads();
         a += BK;
         b += BK * n;
         UNROLLED
         for (unsigned dot = 0; dot < BK; ++dot) {
-            for (unsigned i = 0; i < TM; ++i) down[i] = a_tile[row * TM + i][dot];
-            for (unsigned j = 0; j < TN; ++j) across[j] = b_tile[dot][column * TN + j];
+            for (unsigned i = 0; i < TM; ++i) down[i] = a_tile[(row * TM + i) * BK + dot];
+            for (unsigned j = 0; j < TN; ++j) across[j] = b_tile[dot * BN + column * TN + j];
             outer_product(sums, down, across);
         }
         __syncthreads();
