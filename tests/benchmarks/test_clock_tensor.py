@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from small_problems import run
 
 from benchmarks.clock import tensor_gemm
-from benchmarks.clock.cases import Case, compile_cases
-from cudagym.build.program import Program
-from cudagym.build.toolchain import find_toolchain
-from cudagym.simulator.gpu import SimulatedGPU
+from benchmarks.clock.cases import Case
 
-CARD = "rtx4090"
+if TYPE_CHECKING:
+    from conftest import RunCases
+
 SIZE = 128
 TORCH = {
     "half": torch.float16,
@@ -29,42 +25,35 @@ TORCH = {
 EPSILON = {"float": 1e-5, "bf16": 2**-8, "int": 0.0}
 RNG = np.random.default_rng(3)
 
+CASES = [
+    *tensor_gemm.ada(SIZE),
+    *tensor_gemm.geforce(2 * SIZE, dict.fromkeys(("v1", "v3", "v6b"), "")),
+    *tensor_gemm.workstation(SIZE, 1),
+    tensor_gemm.geforce_wide(2 * SIZE, "", "i8"),
+]
+"""One of each rung, at sizes at which the pipelines still turn around."""
 
-def small_cases() -> list[Case]:
-    """One case of each rung, at a size at which the pipelines still turn around."""
-    cases = tensor_gemm.ada(SIZE) + tensor_gemm.geforce(2 * SIZE, dict.fromkeys(("v1", "v3", "v4", "v6b"), ""))
-    cases += [*tensor_gemm.workstation(SIZE, 1), tensor_gemm.geforce_wide(2 * SIZE, "", "i8")]
-    return [case.model_copy(update={"gpu": CARD}) for case in cases]
 
-
-CASES = small_cases()
+def operands(case: Case) -> list[torch.Tensor]:
+    dtype, size = TORCH[str(case.defines["OPERAND"])], case.calls[0].arguments[-1]
+    numbers = RNG.integers(-9, 10, (2, size, size)) if dtype == torch.int8 else RNG.normal(size=(2, size, size))
+    return [*torch.from_numpy(numbers).to(dtype), torch.full((size, size), 77, dtype=TORCH[str(case.defines["OUT"])])]
 
 
 @pytest.fixture(scope="module")
-def programs() -> list[Program]:
-    return compile_cases(CASES, find_toolchain())
-
-
-@pytest.fixture(scope="module")
-def device() -> Iterator[SimulatedGPU]:
-    device = SimulatedGPU(CARD)
-    yield device
-    device.close()
-
-
-def values(array: torch.Tensor) -> NDArray[np.float64]:
-    return array.to(torch.float64).numpy()
+def products(run_cases: RunCases) -> list[list[torch.Tensor]]:
+    """By case: A, B and C."""
+    arrays = [operands(case) for case in CASES]
+    runs = run_cases([(c, [x.view(torch.uint8).numpy() for x in xs]) for c, xs in zip(CASES, arrays, strict=True)])
+    return [
+        [torch.from_numpy(data).view(x.dtype) for data, x in zip(run, xs, strict=True)]
+        for run, xs in zip(runs, arrays, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("index", range(len(CASES)), ids=[f"{c.defines['RUNG']}-{i}" for i, c in enumerate(CASES)])
-def test_product(index: int, programs: list[Program], device: SimulatedGPU) -> None:
+def test_product(index: int, products: list[list[torch.Tensor]]) -> None:
+    a, b, c = (x.to(torch.float64).numpy() for x in products[index])
     defines: dict[str, Any] = CASES[index].defines
-    operand, result = TORCH[defines["OPERAND"]], TORCH[defines["OUT"]]
-    size = CASES[index].calls[0].arguments[-1]
-    numbers = RNG.integers(-9, 10, (2, size, size)) if operand == torch.int8 else RNG.normal(size=(2, size, size))
-    a, b = torch.from_numpy(numbers).to(operand)
-    c = torch.full((size, size), 77, dtype=result)
-    run(device, programs[index], a, b, c)
     by_k = defines["RUNG"] != "fragments" or defines.get("B_BY_K") == 1
-    expected = values(a) @ (values(b) if by_k else values(b).T)
-    np.testing.assert_allclose(values(c), expected, rtol=EPSILON[defines["OUT"]], atol=EPSILON[defines["OUT"]])
+    np.testing.assert_allclose(c, a @ (b if by_k else b.T), rtol=EPSILON[defines["OUT"]], atol=EPSILON[defines["OUT"]])
