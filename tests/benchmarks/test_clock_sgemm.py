@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-from conftest import RunCases
 
 from benchmarks.clock import sgemm
 from benchmarks.clock.cases import HERE, Case
+
+if TYPE_CHECKING:
+    from conftest import RunCases
 
 RNG = np.random.default_rng(5)
 SIZE = (256, 256, 64)
