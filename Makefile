@@ -11,7 +11,7 @@ RUN ?= demo
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
 	@echo "make test         style, types and tests (at most 12 minutes)"
-	@echo "make soak         generated launches, compiled both ways, and random kernels, run on the host too (an hour)"
+	@echo "make soak         generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
@@ -34,7 +34,8 @@ test: $(STAMP) check
 	$(BIN)/python -m pytest
 
 soak: $(STAMP)
-	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py
+	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py \
+		tests/agents/test_scripted.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -102,6 +102,98 @@ EACH = {
             return part == 0 ? pair[0] * c - pair[half] * s : pair[half] * c + pair[0] * s;
         """,
     ),
+    "conv2d_3x3": Each(
+        parameters=_names("x w y batch channels filters height width"),
+        coordinates=_names("b f i j"),
+        body="""
+            float sum = 0.0f;
+            for (int c = 0; c < channels; c++) {
+                for (int d = 0; d < 3; d++) {
+                    for (int e = 0; e < 3; e++) {
+                        long long row = i + d - 1;
+                        long long col = j + e - 1;
+                        if (row < 0 || row >= height || col < 0 || col >= width) continue;
+                        float v = x[((b * channels + c) * height + row) * width + col];
+                        sum += v * w[((f * channels + c) * 3 + d) * 3 + e];
+                    }
+                }
+            }
+            return sum;
+        """,
+    ),
+    "depthwise_conv2d_3x3": Each(
+        parameters=_names("x w y batch channels height width"),
+        coordinates=_names("b c i j"),
+        body="""
+            float sum = 0.0f;
+            for (int d = 0; d < 3; d++) {
+                for (int e = 0; e < 3; e++) {
+                    long long row = i + d - 1;
+                    long long col = j + e - 1;
+                    if (row >= 0 && row < height && col >= 0 && col < width) {
+                        sum += x[((b * channels + c) * height + row) * width + col] * w[(c * 3 + d) * 3 + e];
+                    }
+                }
+            }
+            return sum;
+        """,
+    ),
+    "causal_conv1d": Each(
+        parameters=_names("x w y batch seq channels"),
+        coordinates=_names("b t c"),
+        body="""
+            float sum = 0.0f;
+            for (int k = 0; k < 4; k++) {
+                if (t + k >= 3) sum += (float)x[(b * seq + t + k - 3) * channels + c] * (float)w[c * 4 + k];
+            }
+            return sum;
+        """,
+    ),
+    "max_pool2d": Each(
+        parameters=_names("x y planes height width"),
+        coordinates=_names("p i j"),
+        body="""
+            const float* top = x + ((p * height + i) * 2 * width + j) * 2;
+            const float* bottom = top + 2LL * width;
+            return fmaxf(fmaxf(top[0], top[1]), fmaxf(bottom[0], bottom[1]));
+        """,
+    ),
+    "avg_pool2d": Each(
+        parameters=_names("x y planes height width"),
+        coordinates=_names("p i j"),
+        body="""
+            float sum = 0.0f;
+            int cells = 0;
+            for (long long k = max(i - 1, 0LL); k <= min(i + 1, height - 1LL); k++) {
+                for (long long l = max(j - 1, 0LL); l <= min(j + 1, width - 1LL); l++) {
+                    sum += (float)x[(p * height + k) * width + l];
+                    cells++;
+                }
+            }
+            return sum / cells;
+        """,
+    ),
+    "jacobi_2d": Each(
+        parameters=_names("x y height width"),
+        coordinates=_names("i j"),
+        body="""
+            const float* cell = x + i * width + j;
+            if (i == 0 || j == 0 || i == height - 1 || j == width - 1) return *cell;
+            return 0.25f * (cell[-width] + cell[width] + cell[-1] + cell[1]);
+        """,
+    ),
+    "heat_3d": Each(
+        parameters=_names("x y depth height width alpha"),
+        coordinates=_names("i j k"),
+        body="""
+            long long plane = (long long)height * width;
+            const float* cell = x + i * plane + j * width + k;
+            bool face = i == 0 || j == 0 || k == 0 || i == depth - 1 || j == height - 1 || k == width - 1;
+            if (face) return *cell;
+            float sum = cell[-plane] + cell[plane] + cell[-width] + cell[width] + cell[-1] + cell[1];
+            return *cell + alpha * (sum - 6.0f * *cell);
+        """,
+    ),
 }
 
 TEAMS = {
@@ -194,6 +286,39 @@ TEAMS = {
             sum = team_sum(sum);
             if (lane == 0) {
                 y[team] = sum;
+            }
+        """,
+    ),
+    "cross_entropy": Team(
+        parameters=_names("logits target loss rows cols"),
+        teams="rows",
+        body="""
+            float m = -3.0e38f;
+            for (int c = lane; c < cols; c += lanes) {
+                m = fmaxf(m, (float)logits[team * cols + c]);
+            }
+            m = team_max(m);
+            float sum = 0.0f;
+            for (int c = lane; c < cols; c += lanes) {
+                sum += expf((float)logits[team * cols + c] - m);
+            }
+            sum = team_sum(sum);
+            if (lane == 0) {
+                loss[team] = logf(sum) + (m - (float)logits[team * cols + target[team]]);
+            }
+        """,
+    ),
+    "kl_divergence": Team(
+        parameters=_names("p q out rows cols"),
+        teams="rows",
+        body="""
+            float sum = 0.0f;
+            for (long long e = team * cols + lane; e < (team + 1) * cols; e += lanes) {
+                sum += p[e] * (logf(p[e]) - logf(q[e]));
+            }
+            sum = team_sum(sum);
+            if (lane == 0) {
+                out[team] = sum;
             }
         """,
     ),

@@ -40,10 +40,11 @@ MAPS = {
 
 class Reduction(Record):
     """`operator` combines two elements; with `index` the result is the place of the winner, not its value.
-    `finish` makes the result from the combined value v."""
+    `term` makes an element at place {i} of several inputs, `finish` the result from the combined value v."""
 
     operator: str
     index: bool = False
+    term: str = ""
     finish: str = "v"
 
 
@@ -51,6 +52,7 @@ REDUCTIONS = {
     "reduce_sum": Reduction(operator="sum"),
     "reduce_max": Reduction(operator="max"),
     "row_mean": Reduction(operator="sum", finish="v / cols"),
+    "mse": Reduction(operator="sum", term="(x[{i}] - y[{i}]) * (x[{i}] - y[{i}])", finish="v / n"),
     "argmax": Reduction(operator="max", index=True),
 }
 
@@ -124,3 +126,20 @@ STREAMS = {
 
 SCANS = {"cumsum": False, "exclusive_scan": True}
 """Whether the element itself is left out of its prefix sum."""
+
+COMPACTIONS = {"compact_positive": "v > 0"}
+"""Whether the element v is kept."""
+
+
+class Order(Record):
+    """`before` compares two elements of which the left one comes first, `last` is what no element comes after."""
+
+    before: str
+    last: str
+
+
+SORTS = {
+    "sort_rows_fp32": Order(before="<", last="INFINITY"),
+    "sort_rows_i32": Order(before=">", last="-2147483647 - 1"),
+}
+"""By the whole name of the spec, whose dtype says what the extreme value is."""

@@ -128,7 +128,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
     ("map", ("elementwise", "fused_elementwise"), _MAPS),
     (
         "reduce",
-        ("reduction",),
+        ("reduction", "loss"),
         (
             ("single_block", "one block walks the whole vector", {"block": (1024, 512, 256)}),
             ("shared_tree", "a tree in shared memory per block, a second launch for the rest", _BLOCK),
@@ -188,7 +188,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
     ),
     (
         "each",
-        ("permutation", "matmul", "attention"),
+        ("permutation", "matmul", "attention", "convolution", "pooling", "stencil"),
         (
             ("thread_per_output", "one thread per output element", _BLOCK),
             ("block_per_row", "one block per row of the output: coordinates are taken apart once", _BLOCK),
@@ -196,7 +196,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
     ),
     (
         "team",
-        ("reduction", "norm", "quantized_matmul"),
+        ("reduction", "norm", "quantized_matmul", "loss"),
         (
             ("thread", "one thread per unit of work, a row or a channel", _BLOCK),
             ("warp", "one warp per unit of work, shuffles", _WARPS),
@@ -256,6 +256,43 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
             ("three_phase", "scan blocks, scan their totals, add them", _BLOCK),
             ("reduce_then_scan", "sum chunks, scan the sums, scan chunks", {**_BLOCK, "items": (8, 4)}),
             ("look_back", "one pass: each block waits for the sums before it", {**_BLOCK, "items": (4, 8)}),
+        ),
+    ),
+    (
+        "histogram",
+        ("histogram",),
+        (
+            ("global_atomics", "an atomic in device memory per element", {**_BLOCK, "blocks": (1056, 528)}),
+            ("matched", "lanes of a warp with equal values share an atomic", {**_BLOCK, "blocks": (1056, 528)}),
+            (
+                "shared_counters",
+                "counters of each block in shared memory, added up at the end",
+                {**_BLOCK, "blocks": (1056, 528)},
+            ),
+        ),
+    ),
+    (
+        "compaction",
+        ("compaction",),
+        (
+            ("three_phase", "count by blocks, scan the counts, move", _BLOCK),
+            ("ballots", "count by warps with ballots, scan the counts, move", {**_BLOCK, "items": (32, 16)}),
+        ),
+    ),
+    (
+        "sort",
+        ("sort",),
+        (
+            ("rank", "every element counts those before it", _BLOCK),
+            ("bitonic", "a comparison network in shared memory, one block per row", _BLOCK),
+        ),
+    ),
+    (
+        "top",
+        ("sort",),
+        (
+            ("thread_per_row", "one thread per row keeps its best in registers", _BLOCK),
+            ("warp_per_row", "the lanes of a warp keep their best, then merge them by shuffles", _WARPS),
         ),
     ),
 )

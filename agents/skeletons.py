@@ -118,9 +118,11 @@ def _held(parameter: Parameter) -> str:
 
 def _reduction(spec: KernelSpec) -> Variables | None:
     reduction = operators.REDUCTIONS.get(operators.operation(spec))
-    if reduction is None or len(spec.inputs) != 1 or not spec.inputs[0].dtype.is_float:
-        return None
     x = spec.inputs[0]
+    if reduction is None or not x.dtype.is_float:
+        return None
+    if len(spec.inputs) != 1 and not (reduction.term and [p.name for p in spec.inputs] == ["x", "y"]):
+        return None
     variables = {
         **_rows(x),
         "operator": reduction.operator,
@@ -128,7 +130,7 @@ def _reduction(spec: KernelSpec) -> Variables | None:
         "identity": {"sum": "0.0f", "max": "-INFINITY"}[reduction.operator],
         "finish": reduction.finish,
         "width": _width([x]),
-        "value": lambda i: f"{x.name}[{i}]",
+        "value": lambda i: reduction.term.format(i=i) if reduction.term else f"{x.name}[{i}]",
         "row_value": lambda c: f"from[{c}]",
         "pack_value": lambda k, place: f"in.e[{k}]",
     }
@@ -282,6 +284,34 @@ def _scan(spec: KernelSpec) -> Variables | None:
     return {**_rows(spec.outputs[0]), "exclusive": exclusive, "type": held}
 
 
+def _histogram(spec: KernelSpec) -> Variables | None:
+    (x, counts) = spec.arrays[:2]
+    if x.axes != ("n",) or x.dtype.is_float or len(counts.axes) != 1 or counts.dtype is not DType.I32:
+        return None
+    indices = x.below == counts.axes[0] or (x.dtype is DType.U8 and counts.axes == (256,))
+    return {"bins": counts.axes[0]} if indices else None
+
+
+def _compaction(spec: KernelSpec) -> Variables | None:
+    keep = operators.COMPACTIONS.get(operators.operation(spec))
+    if keep is None or [p.axes for p in spec.arrays] != [("n",), ("n",)]:
+        return None
+    return {"keep": keep, "type": "int"}
+
+
+def _sort(spec: KernelSpec) -> Variables | None:
+    order = operators.SORTS.get(spec.name)
+    if order is None or [p.axes for p in spec.arrays] != [("rows", "cols")] * 2:
+        return None
+    return {"before": order.before, "last": order.last}
+
+
+def _top(spec: KernelSpec) -> Variables | None:
+    if operators.operation(spec) != "top8" or spec.outputs[0].axes != ("rows", 8):
+        return None
+    return {"count": 8}
+
+
 def _whole_scan(spec: KernelSpec) -> Variables | None:
     return _scan(spec) if len(spec.outputs[0].axes) == 1 else None
 
@@ -304,6 +334,10 @@ _BINDERS: Mapping[str, Callable[[KernelSpec], Variables | None]] = {
     "stream": _stream,
     "scan": _whole_scan,
     "row_scan": _row_scan,
+    "histogram": _histogram,
+    "compaction": _compaction,
+    "sort": _sort,
+    "top": _top,
 }
 
 
@@ -337,7 +371,8 @@ _NEEDS: Mapping[str, Callable[[KernelSpec, Variables], bool]] = {
     "norm_block_packed": lambda spec, _: _has_one_dtype(spec),
     "reduce_atomic_per_thread": _adds_floats,
     "reduce_shuffle_atomic": _adds_floats,
-    "reduce_packed_shuffle": _adds_floats,
+    "reduce_packed_shuffle": lambda spec, found: _adds_floats(spec, found) and len(spec.inputs) == 1,
+    "histogram_shared_counters": lambda spec, _: spec.inputs[0].dtype is DType.U8 and spec.outputs[0].axes == (256,),
     "matmul_packed_tile": lambda _, found: found["type"] == "float",
     "matmul_tensor_tile": lambda spec, found: bool(found["fragment"]) and _has_one_dtype(spec),
     "matmul_dot4_tile": lambda spec, _: {p.dtype for p in spec.inputs} == {DType.I8},

@@ -21,15 +21,22 @@ from cudagym.errors import UsageError
 from cudagym.hardware import GPUS
 from cudagym.specs import (
     attention,
+    compaction,
+    convolution,
     elementwise,
     fused_elementwise,
+    histogram,
+    loss,
     matmul,
     norm,
     permutation,
+    pooling,
     quantized_matmul,
     reduction,
     scan,
     softmax,
+    sort,
+    stencil,
 )
 from cudagym.specs.fingerprint import spec_hash
 from cudagym.specs.spec import SPLITS, KernelSpec, Split
@@ -62,7 +69,14 @@ _MODULES: tuple[ModuleType, ...] = (
     matmul,
     quantized_matmul,
     attention,
+    loss,
+    convolution,
+    pooling,
+    stencil,
     scan,
+    histogram,
+    compaction,
+    sort,
 )
 FAMILIES: tuple[str, ...] = tuple(module.__name__.rpartition(".")[2] for module in _MODULES)
 

@@ -103,7 +103,7 @@ SPECS = (
         "unseen_shape",
         tuple({"n": n} for n in (2, 63, 1024, 2047)),
         1 << 16,
-        ceiling="The vectors are so short that starting a kernel takes longer than moving them: a few percent of "
+        ceiling="The vectors are so short that starting a kernel takes longer than moving them: about a tenth of "
         "peak is what an excellent kernel reaches.",
     ),
     vector_add("vector_add_bf16", "train", LENGTHS, 35 * MIB, DType.BF16),

@@ -50,8 +50,8 @@ SPECS = (
         reference=lambda t, s: {"C": (t["A"].double() @ t["B"].double()).long()},
         flops=multiply_adds,
         math="int8",
-        ceiling="The tensor cores need about a microsecond, which is less than starting a kernel takes: a few percent "
-        "of peak is what an excellent kernel reaches.",
+        ceiling="The tensor cores need about a microsecond, which is less than starting a kernel takes: most of "
+        "peak is out of reach.",
         independent=("M", "N"),
         distributions=(SMALL_INTEGERS, FULL_RANGE),
     ),
@@ -117,9 +117,9 @@ SPECS = (
         split="unseen_family",
         summary="Product of half-precision activations with weights of 4 bits that share a scale by groups of 32: x "
         "has the shape [M][groups][32], w has the shape [N][groups][16], scale has the shape [N][groups], y has the "
-        "shape [M][N]. Byte w[j][g][p] holds the weights of k = 2*p in its lower and of k = 2*p + 1 in its upper four bits, "
-        "as q + 8 with q in -8..7, and y[i][j] = sum over g of scale[j][g] * (sum over k in 0..31 of x[i][g][k] * "
-        "q[j][g][k]), summed in float32 and rounded to half once at the end. M is small.",
+        "shape [M][N]. Byte w[j][g][p] holds the weights of k = 2*p in its lower and of k = 2*p + 1 in its upper four "
+        "bits, as q + 8 with q in -8..7, and y[i][j] = sum over g of scale[j][g] * (sum over k in 0..31 of x[i][g][k] "
+        "* q[j][g][k]), summed in float32 and rounded to half once at the end. M is small.",
         formula="y[i * N + j] = sum over g, k of x[i][g][k] * scale[j][g] * ((w[j][g][k / 2] >> 4 * (k % 2) & 15) - 8)",
         parameters=(
             tensor_in("x", DType.F16, "M", "groups", 32),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -92,6 +93,42 @@ def running(x: Array) -> Array:
     return np.array(sums)
 
 
+def windows(x: Array, fill: float) -> Array:
+    """[...][height][width][3][3]: the 3 x 3 window around every element, `fill` outside."""
+    padded = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)], constant_values=fill)
+    return np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(-2, -1))
+
+
+def causal_conv(i: Arrays) -> Array:
+    y = np.zeros_like(i["x"])
+    for t in range(y.shape[1]):
+        for k in range(max(0, 3 - t), 4):
+            y[:, t] += i["x"][:, t + k - 3] * i["w"][:, k]
+    return y
+
+
+def diffused(x: Array, f: Callable[[float, float], float]) -> Array:
+    """Every inner cell from itself and the sum of its neighbours, cell by cell."""
+    y = x.copy()
+    for place in np.ndindex(x.shape):
+        if all(0 < p < extent - 1 for p, extent in zip(place, x.shape, strict=True)):
+            around = [
+                tuple(p + d * (a == axis) for a, p in enumerate(place)) for axis in range(x.ndim) for d in (-1, 1)
+            ]
+            y[place] = f(x[place], sum(x[p] for p in around))
+    return y
+
+
+def compacted(x: Array) -> Array:
+    kept = [v for v in x.tolist() if v > 0]
+    return np.array(kept + [0.0] * (len(x) - len(kept)))
+
+
+def counted(x: Array, bins: int) -> Array:
+    found = Counter(x.tolist())
+    return np.array([found[b] for b in range(bins)])
+
+
 ORACLES: dict[str, Callable[[Arrays, Mapping[str, Any]], Array]] = {
     "vector_add_fp32": lambda i, s: i["a"] + i["b"],
     "relu_fp32": lambda i, s: np.where(i["x"] > 0, i["x"], 0),
@@ -141,6 +178,27 @@ ORACLES: dict[str, Callable[[Arrays, Mapping[str, Any]], Array]] = {
     "decode_attention_fp16": lambda i, s: attention(i),
     "rope_fp32": lambda i, s: rope(i),
     "cumsum_fp32": lambda i, s: np.stack([running(np.append(row, 0))[1:] for row in i["x"]]),
+    "cross_entropy_fp32": lambda i, s: np.array(
+        [
+            -np.log(softmax(row)[t]) if softmax(row)[t] > 1e-300 else row.max() - row[t]
+            for row, t in zip(*i.values(), strict=True)
+        ]
+    ),
+    "kl_divergence_fp32": lambda i, s: np.array([p @ np.log(p / q) for p, q in zip(i["p"], i["q"], strict=True)]),
+    "mse_fp32": lambda i, s: np.array([math.fsum((i["x"] - i["y"]) ** 2) / s["n"]]),
+    "conv2d_3x3_fp32": lambda i, s: np.einsum("bchwde,fcde->bfhw", windows(i["x"], 0), i["w"]),
+    "depthwise_conv2d_3x3_fp32": lambda i, s: np.einsum("bchwde,cde->bchw", windows(i["x"], 0), i["w"]),
+    "causal_conv1d_bf16": lambda i, s: causal_conv(i),
+    "max_pool2d_fp32": lambda i, s: np.max([i["x"][:, :, d, :, e] for d in range(2) for e in range(2)], axis=0),
+    "avg_pool2d_fp16": lambda i, s: np.nanmean(windows(i["x"], np.nan), axis=(-2, -1)),
+    "jacobi_2d_fp32": lambda i, s: diffused(i["x"], lambda cell, around: around / 4),
+    "heat_3d_fp32": lambda i, s: diffused(i["x"], lambda cell, around: cell + s["alpha"] * (around - 6 * cell)),
+    "histogram_u8": lambda i, s: counted(i["x"], 256),
+    "bin_count_i32": lambda i, s: counted(i["bin"], s["bins"]),
+    "compact_positive_fp32": lambda i, s: compacted(i["x"]),
+    "sort_rows_fp32": lambda i, s: np.array([sorted(row) for row in i["x"].tolist()]),
+    "sort_rows_i32": lambda i, s: np.array([sorted(row, reverse=True) for row in i["x"].tolist()]),
+    "top8_fp32": lambda i, s: np.array([sorted(row)[:-9:-1] for row in i["x"].tolist()]),
     "exclusive_scan_i32": lambda i, s: running(i["x"]),
 }
 SAME = {
@@ -163,6 +221,7 @@ SAME = {
     "matmul_fp16": "matmul_fp32",
     "matmul_bf16": "matmul_fp32",
     "attention_fp16": "attention_fp32",
+    "cross_entropy_bf16": "cross_entropy_fp32",
 }
 """Other shapes and dtypes of an operation, whose values are computed alike."""
 

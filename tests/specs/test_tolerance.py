@@ -120,6 +120,20 @@ def moments_of(x: torch.Tensor, total: Sum, one_pass: bool = False) -> torch.Ten
     return torch.stack([mean, squares], 1)
 
 
+def cross_entropy_of(i: Inputs, total: Sum) -> torch.Tensor:
+    m = i["logits"].amax(1, keepdim=True)
+    wanted = i["logits"].gather(1, i["target"][:, None].long())
+    return total((i["logits"] - m).exp()).log() + (m - wanted)[:, 0]
+
+
+def causal_of(i: Inputs, dtype: torch.dtype) -> torch.Tensor:
+    """Four taps, summed in `dtype`."""
+    padded, total = pad(i["x"], (0, 0, 3, 0)).to(dtype), torch.zeros(i["x"].shape, dtype=dtype)
+    for k in range(4):
+        total = total + padded[:, k : k + i["x"].shape[1]] * i["w"][:, k].to(dtype)
+    return total.bfloat16()
+
+
 HONEST: dict[str, dict[str, Emulation]] = {
     "vector_add_fp32": {"plain": lambda i, s: i["a"] + i["b"]},
     "axpy_fp32": {"unfused": lambda i, s: s["alpha"] * i["x"] + i["y"]},
@@ -175,6 +189,13 @@ HONEST: dict[str, dict[str, Emulation]] = {
     },
     "attention_fp32": {"plain": lambda i, s: attention_of(i, s, False, fast_exp)},
     "causal_attention_fp32": {"plain": lambda i, s: attention_of(i, s, True)},
+    "cross_entropy_fp32": {
+        "one thread": lambda i, s: cross_entropy_of(i, one_thread),
+        "one block": lambda i, s: cross_entropy_of(i, one_block),
+    },
+    "kl_divergence_fp32": {"ratio": lambda i, s: one_block(i["p"] * (i["p"] / i["q"]).log())},
+    "mse_fp32": {"one thread": lambda i, s: one_thread((i["x"] - i["y"]) ** 2)[None] / s["n"]},
+    "causal_conv1d_bf16": {"float sums": lambda i, s: causal_of(i, torch.float32)},
     "attention_fp16": {"half weights": lambda i, s: half_weights(i, s).half()},
     "rope_fp32": {"unfused": lambda i, s: rotated(i)},
     "softmax_bf16": {"float": lambda i, s: softmax_of(i["x"].float(), one_block, fast_exp).bfloat16()},
@@ -204,6 +225,13 @@ CARELESS: dict[str, dict[str, Emulation]] = {
     },
     "matmul_bf16": {"bfloat16 sums": lambda i, s: product_of(i["A"], i["B"], torch.bfloat16)},
     "mean_var_fp32": {"one pass": lambda i, s: moments_of(i["x"], one_block, one_pass=True)},
+    "cross_entropy_fp32": {
+        "no maximum": lambda i, s: (
+            i["logits"].exp().sum(1).log() - i["logits"].gather(1, i["target"][:, None].long())[:, 0]
+        )
+    },
+    "mse_fp32": {"half inputs": lambda i, s: (i["x"].half() - i["y"].half()).float().square().mean()[None]},
+    "causal_conv1d_bf16": {"bfloat16 sums": lambda i, s: causal_of(i, torch.bfloat16)},
     "row_mean_bf16": {"bfloat16 sums": lambda i, s: (running(i["x"])[:, -1] / s["cols"]).float()},
     "unscaled_attention_fp32": {"scaled": lambda i, s: attention_of(i, s, False)},
     "sliding_window_attention_fp32": {"no window": lambda i, s: attention_of(i, s, True)},
