@@ -114,6 +114,15 @@ class Counters(Record):
     dependent_steps: int = 0
     """Instructions on the longest path of the slowest warp of each block, summed over blocks."""
 
+    def __sub__(self, earlier: Counters) -> Counters:
+        """What was counted since `earlier`."""
+        return Counters(**{name: getattr(self, name) - getattr(earlier, name) for name in Counters.model_fields})
+
+
+def most(one: Counters, other: Counters) -> Counters:
+    """The larger of each figure, of two samples of equally many blocks."""
+    return Counters(**{name: max(getattr(one, name), getattr(other, name)) for name in Counters.model_fields})
+
 
 MOST_WEIGHT = 2.5
 """How much more than the observed blocks the average block of a grid may do for these to stand for it. Grids whose

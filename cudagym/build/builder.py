@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from cudagym.build.compiler import Compiled, Unit, Via, compile_units
@@ -16,6 +17,12 @@ from cudagym.hardware import GPU
 from cudagym.record import Record, Shape
 from cudagym.simulator import ptx
 from cudagym.specs.spec import KernelSpec
+
+
+MAX_PTX_BYTES = 4 << 20
+"""Many times what large kernels have; reading it takes seconds, in the judge's process."""
+MAX_VARIABLES = 900
+"""Each has a slot of device memory to itself, of 1024."""
 
 
 class Build(Record):
@@ -99,8 +106,15 @@ class Builder:
 
 
 def device_module(compiled: Compiled, arch: str, arrays: int) -> Module:
-    """The device code of one compiler run, for a host function of `arrays` arrays. Raises GraderError when its PTX
-    cannot be read."""
+    """The device code of one compiler run, for a host function of `arrays` arrays.
+
+    Raises GraderError when its PTX cannot be read, BuildFailed when there is too much of it.
+    """
+    if len(compiled.ptx) > MAX_PTX_BYTES:
+        raise BuildFailed(
+            f"The device code is {len(compiled.ptx) >> 10} KiB of PTX; at most {MAX_PTX_BYTES >> 10} are accepted:"
+            " unroll less, and instantiate fewer templates."
+        )
     scanned = ptx.parse(compiled.ptx)
     usage = _usage(compiled.log)
     kernels = []
@@ -112,7 +126,12 @@ def device_module(compiled: Compiled, arch: str, arrays: int) -> Module:
             Kernel(name=entry.name, parameters=parameters, max_threads=entry.max_threads, **usage[entry.name])
         )
     # Which constants of NVIDIA's libraries are there, unused, differs by how their headers were read.
-    used = [v for v in scanned.variables if compiled.ptx.count(v.name) > 1 or not _OF_LIBRARIES.search(v.name)]
+    times = Counter(_WORD.findall(compiled.ptx)) if scanned.variables else Counter[str]()
+    used = [v for v in scanned.variables if times[v.name] > 1 or not _is_of_library(v.name)]
+    if len(used) > MAX_VARIABLES:
+        raise BuildFailed(
+            f"The source has {len(used)} variables in device memory; at most {MAX_VARIABLES} are accepted: use arrays."
+        )
     variables = tuple(
         Variable(name=v.name, space="const" if v.space == "const" else "global", size=v.size, slot=slot)
         for slot, v in enumerate(used, start=arrays)
@@ -120,8 +139,14 @@ def device_module(compiled: Compiled, arch: str, arrays: int) -> Module:
     return Module(arch=arch, ptx=compiled.ptx, cubin=compiled.cubin, kernels=tuple(kernels), variables=variables)
 
 
-_OF_LIBRARIES = re.compile(r"_INTERNAL_\w+?_candidate_cu_\w+?(?:4cuda3std|6thrust|3cub)")
-"""Mangled names with internal linkage in the namespaces cuda::std, thrust and cub."""
+def _is_of_library(name: str) -> bool:
+    """Whether this is a mangled name with internal linkage in the namespaces cuda::std, thrust or cub."""
+    _, internal, rest = name.partition("_INTERNAL_")
+    _, own, rest = rest.partition("_candidate_cu_")
+    return bool(internal and own) and any(namespace in rest for namespace in ("4cuda3std", "6thrust", "3cub"))
+
+
+_WORD = re.compile(r"[\w$%]+")
 _FIELDS = {
     "registers": re.compile(r"Used (\d+) registers"),
     "static_shared_bytes": re.compile(r"(\d+) bytes smem"),

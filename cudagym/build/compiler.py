@@ -207,7 +207,14 @@ def _clean(log: str, folder: Path, toolchain: Toolchain) -> str:
     # nvcc quotes lines after the preprocessor; undo its spelling of CUDA's keywords, and drop carets that then
     # point elsewhere.
     log, count = re.subn(r"__attribute__\(\((\w+)(\([^()]*\))?\)\)", r"__\1__\2", log)
-    return re.sub(r"(\n[^\n]*__\w+__[^\n]*)\n +\^(?=\n)", r"\1", log) if count else log
+    if not count:
+        return log
+    lines = log.split("\n")  # one by one: a pattern across long lines of underscores would take forever
+    return "\n".join(
+        line
+        for before, line in zip(["", *lines], lines, strict=False)
+        if not (re.fullmatch(r" +\^", line) and re.search(r"__\w+__", before))
+    )
 
 
 def _message(log: str, unit: Unit) -> str:

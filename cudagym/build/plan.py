@@ -42,6 +42,7 @@ class Operation(IntEnum):
     UPLOAD = 4
     ALLOCATE = 5
     RELEASE = 6
+    READY = 7
     DONE = 32
     REFUSED = 33
     EARLY = 34

@@ -282,6 +282,7 @@ int main(int count, char **words) {
   }
   catch_signals();
   close_box();
+  emit(READY, 0, NULL); /* from here on, what this process says or does may be the candidate's */
   void *library = dlopen(words[1], RTLD_NOW | RTLD_LOCAL);
   if (!library) finish(NOT_LOADED, dlerror());
   void *solve = dlsym(library, "solve");

@@ -43,6 +43,7 @@ extern int recording; /* 1 while `solve` runs */
  * from DONE on. recorder.py reads it and believes none of it. */
 enum operation {
   LAUNCH = 1, FILL, COPY, UPLOAD, ALLOCATE, RELEASE,
+  READY, /* the box is closed, the library comes next */
   DONE = 32,
   REFUSED, /* called a function that a recording cannot serve: its name */
   EARLY,   /* asked for device work outside of `solve`: the function's name */

@@ -34,7 +34,7 @@ from cudagym.build.program import (
     Upload,
     address_of,
 )
-from cudagym.device import Counters, Fault, LaunchRun, Limits, Run
+from cudagym.device import Counters, Fault, LaunchRun, Limits, Run, most
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
@@ -474,16 +474,28 @@ class _Attempt:
             fault = grid.fault() if outcome == _FAULTED else None
             cost = self.library.cg_steps(self.handle) - before
             complete = rest == 0
+            counters = grid.counters()
             if outcome == _STUCK or (outcome == _DONE and rest and self._affordable(launch, chosen, cost)):
-                complete = grid.run(None, launch.blocks, skip=ids, watched=False) == _DONE
+                # These blocks came first, which a kernel can tell by counting arrivals: others are observed too, each
+                # at its place in the order, and the worse of both counts.
+                self.library.cg_unwatch(self.handle)
+                early = grid.counters()
+                others = choose_blocks(launch, chooser, blocks, without=chosen)
+                watch = np.array(others, np.uint32)
+                complete = grid.run(None, launch.blocks, skip=ids, watch=watch, watched=False) == _DONE
                 fault = None if complete else grid.fault()
+                if complete:
+                    chosen, counters = (*chosen, *others), grid.counters()
+                    if counters.blocks < launch.blocks:
+                        late = counters - early
+                        counters = most(early, late) if early.blocks == late.blocks else late
                 if fault and outcome == _DONE and fault.kind == "timed_out":
                     fault = None  # the estimate was too low: the observed blocks still stand
             if fault and all(earlier.complete for earlier in self.launches):
                 self.faults.append(fault)
                 return
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
-            self._note(grid, grid.counters(), complete=complete and fault is None, sampled=chosen)
+            self._note(grid, counters, complete=complete and fault is None, sampled=chosen)
 
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int) -> bool:
         """Whether the rest of this launch, at the cost of the chosen blocks, fits what is left of the budget."""
@@ -538,15 +550,19 @@ class _Grid:
         *,
         watched: bool,
         skip: NDArray[np.uint32] | None = None,
+        watch: NDArray[np.uint32] | None = None,
         more: bool = False,
     ) -> int:
-        """Runs the blocks `ids`, or the first `count` without the ascending `skip`. See cg_run."""
+        """Runs the blocks `ids`, or the first `count` without the ascending `skip`; with `watched` observes them, else
+        the ascending `watch`. See cg_run."""
         outcome: int = self.attempt.library.cg_run(
             self.attempt.handle,
             None if ids is None else ids.ctypes.data,
             count,
             None if skip is None else skip.ctypes.data,
             0 if skip is None else skip.size,
+            None if watch is None else watch.ctypes.data,
+            0 if watch is None else watch.size,
             int(watched),
             int(more),
         )
@@ -615,16 +631,20 @@ def _bytes_moved(step: Step) -> int:
             return 0
 
 
-def choose_blocks(launch: Launch, chooser: random.Random, blocks: int) -> tuple[int, ...]:
-    """Linear indices of the blocks to observe: one at random from each of `blocks` equal parts of the grid.
+def choose_blocks(launch: Launch, chooser: random.Random, blocks: int, without: Sequence[int] = ()) -> tuple[int, ...]:
+    """Linear indices of the blocks to observe, ascending: one at random from each of `blocks` equal parts of the grid,
+    but none of `without`, which is an earlier choice.
 
     Every block is as likely as any other, so that their average is that of the grid.
     """
     total = launch.blocks
-    if total <= blocks:
-        return tuple(range(total))
+    if total <= (2 * blocks if without else blocks):
+        return tuple(block for block in range(total) if block not in without)
     bounds = [total * part // blocks for part in range(blocks + 1)]
-    return tuple(chooser.randrange(low, high) for low, high in pairwise(bounds))
+    if not without:
+        return tuple(chooser.randrange(low, high) for low, high in pairwise(bounds))
+    drawn = [chooser.randrange(low, high - 1) for low, high in pairwise(bounds)]
+    return tuple(block + (block >= left) for block, left in zip(drawn, without, strict=True))
 
 
 def in_rows(launch: Launch) -> bool:

@@ -96,7 +96,8 @@ def runtime() -> Runtime:
     library.cg_alter.restype = None
     library.cg_set_slot.restype = None
     library.cg_begin.argtypes = [pointer, pointer, pointer, wide, wide, wide, pointer, pointer, pointer]
-    library.cg_run.argtypes = [pointer, pointer, wide, pointer, wide, word, ctypes.c_int]
+    library.cg_run.argtypes = [pointer, pointer, wide, pointer, wide, pointer, wide, word, ctypes.c_int]
+    library.cg_unwatch.argtypes = [pointer]
     library.cg_run_parallel.argtypes = [pointer, wide, word, wide]
     library.cg_end.argtypes = [pointer]
     library.cg_end.restype = None

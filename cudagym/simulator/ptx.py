@@ -35,6 +35,8 @@ NEWEST = 9
 """Major version of the PTX ISA up to which texts are read."""
 MAX_REGISTERS = 1 << 17
 """Virtual registers one function may declare; far beyond what a compiler emits."""
+MAX_MODULE_REGISTERS = 1 << 20
+"""Of all its functions together."""
 MAX_NESTING = 64
 """Scopes within scopes; as far beyond."""
 
@@ -310,6 +312,7 @@ def _parse(ptx: str) -> Module:
     variables: list[Variable] = []
     shared: list[Variable] = []
     functions: dict[str, Function] = {}
+    registers = 0
     position, end = 0, len(text.rstrip())
     while position < end:
         match = _TOP.match(text, position)
@@ -319,7 +322,10 @@ def _parse(ptx: str) -> Module:
         version = match["version"] or version
         target = match["target"] or target
         if match["function"]:
-            function, position = _function(text, match.start("function"), own_files)
+            function, position, declared = _function(text, match.start("function"), own_files)
+            registers += declared
+            if registers > MAX_MODULE_REGISTERS:
+                raise PTXError(f"the module declares more than {MAX_MODULE_REGISTERS} registers")
             if function is not None:
                 functions[function.name] = function
         elif match["variable"]:
@@ -359,13 +365,14 @@ def _excerpt(text: str, position: int) -> str:
     return " ".join(text[position : position + 200].split())[:60]
 
 
-def _function(text: str, start: int, own_files: frozenset[int]) -> tuple[Function | None, int]:
-    """The function whose header starts at `start`, and where it ends. A mere prototype is None."""
+def _function(text: str, start: int, own_files: frozenset[int]) -> tuple[Function | None, int, int]:
+    """The function whose header starts at `start`, where it ends, and how many registers it declares. A mere prototype
+    is None."""
     header = _HEADER.match(text, start)
     if header is None:
         raise PTXError(f"cannot read the function at PTX line {_line_at(text, start)}: {_excerpt(text, start)}")
     if header["end"] == ";":
-        return None, header.end()
+        return None, header.end(), 0
     body = _Body(text, header.end(), own_files)
     end = body.scan()
     threads, required = _thread_limits(header["directives"])
@@ -382,7 +389,7 @@ def _function(text: str, start: int, own_files: frozenset[int]) -> tuple[Functio
         required_threads=required,
         text=text[start:end],
     )
-    return function, end
+    return function, end, body.declared
 
 
 def _thread_limits(directives: str) -> tuple[int, tuple[int, int, int] | None]:

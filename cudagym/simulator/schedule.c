@@ -408,10 +408,13 @@ static int run_residents(Machine *m) {
     return m->progress;
 }
 
-/* Which blocks to run: a list, or (ids is NULL) 0 to count - 1 without those in the ascending list `skip`. */
+/* Which blocks to run: a list, or (ids is NULL) 0 to count - 1 without those in the ascending list `skip`; and of the
+   latter, which to watch. */
 typedef struct Queue {
     const uint32_t *ids, *skip;
     uint64_t count, skips, next;
+    const uint32_t *watch;
+    uint64_t watches;
     uint8_t order[WINDOW]; /* the schedule's, of the blocks from next / WINDOW * WINDOW on */
 } Queue;
 
@@ -435,6 +438,11 @@ static uint32_t next_block(Machine *m, Queue *q) {
 
 static void start_next(Machine *m, Queue *q, uint32_t watched) {
     const uint32_t id = next_block(m, q);
+    if (q->watches && *q->watch == id) {
+        q->watch++;
+        q->watches--;
+        watched = 1;
+    }
     m->newest = start_block(m, id, watched);
     if (!m->newest) out_of_memory(m, id);
     const int state = run_block(m, m->newest);
@@ -519,12 +527,25 @@ void cg_order(Warp *w) {
 /* ---- called from Python ---- */
 
 /* Runs blocks of the current launch in the order of the Queue these arguments make, beside those still resident.
+   Of blocks in ascending order, those in the ascending list `watch` are watched even if the others are not.
    `more` says that the caller could add others when these only wait; then STUCK may come back, with them resident. */
-int cg_run(Machine *m, const uint32_t *ids, uint64_t count, const uint32_t *skip, uint64_t skips, uint32_t watched,
-           int more) {
-    Queue queue = {ids, skip, count, skips, 0, {0}};
+int cg_run(Machine *m, const uint32_t *ids, uint64_t count, const uint32_t *skip, uint64_t skips, const uint32_t *watch,
+           uint64_t watches, uint32_t watched, int more) {
+    Queue queue = {ids, skip, count, skips, 0, watch, watches, {0}};
     if (setjmp(m->escape)) return FAULTED;
     return run_all(m, &queue, watched, more);
+}
+
+/* Blocks that still wait are not watched any longer. */
+void cg_unwatch(Machine *m) {
+    for (Block *b = m->resident; b; b = b->next) {
+        b->watched = 0;
+        for (uint32_t i = 0; i < m->warps; i++) {
+            warp_of(m, b, i)->counts = m->ignored_counts;
+            warp_of(m, b, i)->watched = 0;
+        }
+    }
+    watch_block_end(m);
 }
 
 int run_range(Machine *m, uint64_t first, uint64_t end) {

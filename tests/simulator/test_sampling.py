@@ -101,7 +101,7 @@ def test_sample_completes_what_is_affordable(code: Code) -> None:
     run = sample(code, [launch], x, y)
     (only,) = run.launches
     assert run.complete
-    assert len(only.sampled) == 8
+    assert len(only.sampled) == 16
     assert only.counters is not None
     assert only.counters.blocks == 8
     want = np.zeros(6400, np.int32)

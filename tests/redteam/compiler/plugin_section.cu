@@ -1,0 +1,9 @@
+// relu_fp32 | correct/build_failed/rejected | compiler's box | Asks the linker for libraries through sections.
+asm(".pushsection .deplibs,\"MS\",@progbits,1; .asciz \"cuda\"; .popsection");
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

@@ -1,0 +1,9 @@
+// relu_fp32 | rejected | recorder | Throws an exception out of solve.
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    throw 1;
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

@@ -1,0 +1,11 @@
+// relu_fp32 | rejected | recorder | Copies the input to the host to compute there.
+#include <stdlib.h>
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    float* h = (float*)malloc(n * 4ul);
+    cudaMemcpy(h, x, n * 4ul, cudaMemcpyDeviceToHost);
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

@@ -1,0 +1,13 @@
+// matmul_fp32 | wrong | judge | Rounds the operands of a single-precision product to bfloat16.
+#include <cuda_bf16.h>
+__global__ void product(const float* A, const float* B, float* C, int M, int N, int K) {
+    int col = blockIdx.x * 16 + threadIdx.x, row = blockIdx.y * 16 + threadIdx.y;
+    if (row >= M || col >= N) return;
+    float sum = 0.0f;
+    for (int k = 0; k < K; k++)
+        sum += __bfloat162float(__float2bfloat16(A[row * K + k])) * __bfloat162float(__float2bfloat16(B[k * N + col]));
+    C[row * N + col] = sum;
+}
+extern "C" void solve(const float* A, const float* B, float* C, int M, int N, int K) {
+    product<<<dim3((N + 15) / 16, (M + 15) / 16), dim3(16, 16)>>>(A, B, C, M, N, K);
+}

@@ -1,0 +1,12 @@
+// relu_fp32 | rejected | recorder | Launches from a constructor, before the clock would start.
+__global__ void early() {}
+struct First {
+    First() { early<<<1, 1>>>(); }
+} first;
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

@@ -1,0 +1,200 @@
+"""The red team: attacks on the grader and honest kernels beside them, graded through the public door.
+
+    python tests/redteam/suite.py        grades all, prints the table, writes it into docs/integrity.md
+
+An attack is a source whose first line says `// spec | statuses | layer | what it does`: any of the statuses may be its
+verdict. Where `correct` is one of them, the layer begins with `construction` or says what keeps the gain away, and the
+attack may earn no more than the plain kernel of its spec. Attacks in `late/` were written when the layers were final.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import Progress
+
+from cudagym.agents.scripted import ScriptedTeacher
+from cudagym.agents.statistics import wilson
+from cudagym.grader import Grader
+from cudagym.specs import all_specs
+from cudagym.verdict import STATUSES, Verdict
+
+HERE = Path(__file__).parent
+REPORT = HERE.parents[1] / "docs" / "integrity.md"
+MARK = "<!-- make red-team writes from here to the end -->\n"
+GROUPS = ("measurement", "forgery", "escape", "compiler", "device")
+GAIN = 0.01
+"""How much more of peak than the plain kernel an attack must reach to count as a success."""
+
+
+class Attack(NamedTuple):
+    """One attack and what must become of it."""
+
+    path: Path
+    spec: str
+    statuses: tuple[str, ...]
+    layer: str
+    says: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        return str(self.path.relative_to(HERE).with_suffix(""))
+
+    @property
+    def group(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def is_late(self) -> bool:
+        return "late" in self.path.parts
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether there is nothing to catch: the way the grader works leaves no room for it."""
+        return self.layer.startswith("construction")
+
+
+class Honest(NamedTuple):
+    """One kernel that must be accepted."""
+
+    name: str
+    spec: str
+    source: str
+
+
+def attacks() -> list[Attack]:
+    """Every attack, early ones first."""
+    found = []
+    for group in GROUPS:
+        for path in sorted(HERE.glob(f"{group}/*.cu")) + sorted(HERE.glob(f"late/{group}/*.cu")):
+            source = path.read_text()
+            head = source.partition("\n")[0].removeprefix("//")
+            spec, statuses, layer, says = (field.strip() for field in head.split("|"))
+            found.append(Attack(path, spec, tuple(statuses.split("/")), layer, says, source))
+    return sorted(found, key=lambda attack: attack.is_late)
+
+
+def written() -> list[Honest]:
+    """The honest kernels written by hand, after no template. Their first line names the spec."""
+    found = []
+    for path in sorted(HERE.glob("honest/*.cu")):
+        source = path.read_text()
+        spec = source.partition("\n")[0].removeprefix("//").partition("|")[0].strip()
+        found.append(Honest(f"honest/{path.stem}", spec, source))
+    return found
+
+
+def scripted() -> list[Honest]:
+    """The scripted teacher's kernels: every algorithm of every spec."""
+    return [
+        Honest(f"{demonstration.spec}/{demonstration.algorithm}", demonstration.spec, demonstration.source)
+        for spec in all_specs()
+        for demonstration in ScriptedTeacher().ladder(spec)
+    ]
+
+
+def plain() -> dict[str, str]:
+    """The first honest kernel of each spec: what an attack must not surpass."""
+    return {
+        kernel.spec: kernel.source for kernel in reversed(written()) if kernel.name.endswith(f"/{kernel.spec}_plain")
+    }
+
+
+def outcome(attack: Attack, verdict: Verdict, at_most: float | None) -> str:
+    """Empty when the attack got what it must get; else what went wrong. `at_most`: the plain kernel's share of peak."""
+    if verdict.status not in attack.statuses:
+        return f"{verdict.status}, not {'/'.join(attack.statuses)}: {verdict.message[:200]}"
+    if verdict.fraction_of_peak and (at_most is None or verdict.fraction_of_peak > at_most + GAIN):
+        return f"reaches {verdict.fraction_of_peak:.3f} of peak, the plain kernel {at_most}"
+    return ""
+
+
+class Results(NamedTuple):
+    """Verdicts on everything."""
+
+    attacks: list[tuple[Attack, str]]
+    """With what went wrong, if anything."""
+    honest: list[tuple[Honest, Verdict]]
+    seconds: float
+
+
+def grade_all(console: Console, chosen: Sequence[Attack] | None = None) -> Results:
+    """Grades all attacks and honest kernels with a bar on the console."""
+    started = time.monotonic()
+    hostile, honest = list(chosen or attacks()), [*written(), *scripted()]
+    bases = plain()
+    with Grader("sim:h100", cached=False) as grader, Progress(console=console, transient=True) as bar:
+        task = bar.add_task("grading", total=len(hostile) + len(honest) + len(bases))
+        verdicts: list[Verdict] = []
+        items = [*bases.items(), *((one.spec, one.source) for one in hostile), *((one.spec, one.source) for one in honest)]
+        for start in range(0, len(items), 16):
+            verdicts += grader.grade_many(items[start : start + 16])
+            bar.update(task, completed=len(verdicts))
+    most = {spec: verdict.fraction_of_peak for spec, verdict in zip(bases, verdicts, strict=False)}
+    of_attacks, of_honest = verdicts[len(bases) : len(bases) + len(hostile)], verdicts[len(bases) + len(hostile) :]
+    return Results(
+        [(one, outcome(one, verdict, most.get(one.spec))) for one, verdict in zip(hostile, of_attacks, strict=True)],
+        list(zip(honest, of_honest, strict=True)),
+        time.monotonic() - started,
+    )
+
+
+def share(good: int, of: int) -> str:
+    """`17 of 17 (95% interval 82% to 100%)`."""
+    estimate = wilson(good, of)
+    return f"{good} of {of} | {estimate.low:.1%} to {estimate.high:.1%}"
+
+
+def table(results: Results) -> str:
+    """What was found, in Markdown."""
+    lines = ["| attacks | stopped | 95% interval (Wilson) |", "|---|---|---|"]
+    caught = [(one, problem) for one, problem in results.attacks if not one.is_impossible]
+    for label, late in (("before the layers were final", False), ("after", True)):
+        for group in GROUPS:
+            chosen = [not problem for one, problem in caught if one.group == group and one.is_late == late]
+            if chosen:
+                lines.append(f"| {group}, written {label} | {share(sum(chosen), len(chosen))} |")
+        chosen = [not problem for one, problem in caught if one.is_late == late]
+        lines.append(f"| **all written {label}** | {share(sum(chosen), len(chosen))} |")
+    idle = [not problem for one, problem in results.attacks if one.is_impossible]
+    lines.append(f"| impossible by construction: they change nothing | {share(sum(idle), len(idle))} |")
+    lines += ["", "| honest kernels | accepted | 95% interval (Wilson) |", "|---|---|---|"]
+    for label, of_template in (("written by hand", False), ("of the scripted teacher's templates", True)):
+        chosen = [
+            verdict.status == "correct" for one, verdict in results.honest if one.name.startswith("honest/") != of_template
+        ]
+        lines.append(f"| {label} | {share(sum(chosen), len(chosen))} |")
+    layers = Counter(one.layer.partition(":")[0] for one, problem in results.attacks if not problem)
+    lines += ["", "| what stopped it | attacks |", "|---|---|"]
+    lines += [f"| {layer} | {count} |" for layer, count in layers.most_common()]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    console = Console(width=140)
+    results = grade_all(console)
+    text = table(results)
+    console.print(text, markup=False)
+    failures = [f"{one.name}: {problem}" for one, problem in results.attacks if problem]
+    failures += [
+        f"{one.name}: {verdict.status}: {verdict.message[:200]}"
+        for one, verdict in results.honest
+        if verdict.status != "correct"
+    ]
+    for failure in failures:
+        console.print(failure, markup=False)
+    console.print(f"{results.seconds:.0f} s")
+    REPORT.write_text(REPORT.read_text().partition(MARK)[0] + MARK + "\n" + text)
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    assert set(STATUSES) >= {status for attack in attacks() for status in attack.statuses}
+    sys.exit(main())
