@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
 
-.PHONY: help setup demo test soak check bench bench-build bench-simulator ptx-coverage clean
+.PHONY: help setup demo test soak red-team check bench bench-build bench-simulator ptx-coverage clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
 	@echo "make test         style, types and tests (at most 12 minutes)"
 	@echo "make soak         generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
+	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
@@ -35,7 +36,10 @@ test: $(STAMP) check
 
 soak: $(STAMP)
 	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py \
-		tests/agents/test_scripted.py
+		tests/agents/test_scripted.py tests/redteam
+
+red-team: $(STAMP)
+	$(BIN)/python tests/redteam/suite.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -119,7 +119,7 @@ class Counters(Record):
         return Counters(**{name: getattr(self, name) - getattr(earlier, name) for name in Counters.model_fields})
 
 
-def most(one: Counters, other: Counters) -> Counters:
+def larger(one: Counters, other: Counters) -> Counters:
     """The larger of each figure, of two samples of equally many blocks."""
     return Counters(**{name: max(getattr(one, name), getattr(other, name)) for name in Counters.model_fields})
 

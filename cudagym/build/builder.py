@@ -18,7 +18,6 @@ from cudagym.record import Record, Shape
 from cudagym.simulator import ptx
 from cudagym.specs.spec import KernelSpec
 
-
 MAX_PTX_BYTES = 4 << 20
 """Many times what large kernels have; reading it takes seconds, in the judge's process."""
 MAX_VARIABLES = 900

@@ -34,7 +34,7 @@ from cudagym.build.program import (
     Upload,
     address_of,
 )
-from cudagym.device import Counters, Fault, LaunchRun, Limits, Run, most
+from cudagym.device import Counters, Fault, LaunchRun, Limits, Run, larger
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
@@ -488,7 +488,7 @@ class _Attempt:
                     chosen, counters = (*chosen, *others), grid.counters()
                     if counters.blocks < launch.blocks:
                         late = counters - early
-                        counters = most(early, late) if early.blocks == late.blocks else late
+                        counters = larger(early, late) if early.blocks == late.blocks else late
                 if fault and outcome == _DONE and fault.kind == "timed_out":
                     fault = None  # the estimate was too low: the observed blocks still stand
             if fault and all(earlier.complete for earlier in self.launches):

@@ -9,6 +9,7 @@ attack may earn no more than the plain kernel of its spec. Attacks in `late/` we
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import Counter
@@ -92,12 +93,37 @@ def written() -> list[Honest]:
 
 
 def scripted() -> list[Honest]:
-    """The scripted teacher's kernels: every algorithm of every spec."""
-    return [
-        Honest(f"{demonstration.spec}/{demonstration.algorithm}", demonstration.spec, demonstration.source)
-        for spec in all_specs()
-        for demonstration in ScriptedTeacher().ladder(spec)
-    ]
+    """The scripted teacher's kernels: every algorithm of every spec, of those with one normal form the first."""
+    kernels: dict[str, Honest] = {}
+    for spec in all_specs():
+        for shown in ScriptedTeacher().ladder(spec):
+            kernels.setdefault(
+                normal(shown.source), Honest(f"{shown.spec}/{shown.algorithm}", shown.spec, shown.source)
+            )
+    return list(kernels.values())
+
+
+def normal(source: str) -> str:
+    """What is left of a source when names, numbers, comments and spaces mean nothing: equal for equal syntax."""
+    names: dict[str, str] = {}
+    words = []
+    for comment, text, name, number, sign in _TOKEN.findall(source):
+        if name and name not in _KEYWORDS:
+            words.append(names.setdefault(name, f"name{len(names)}"))
+        elif not comment:
+            words.append(name or sign or ("0" if number else text and '""'))
+    return " ".join(words)
+
+
+_TOKEN = re.compile(r"""(//[^\n]*|/\*(?s:.*?)\*/)|("[^"\n]*")|([A-Za-z_]\w*)|(\.?\d[\w.]*)|(\S)""")
+_KEYWORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """auto bool break case char class const constexpr continue default do double else enum extern float for if inline
+        int long namespace operator return short signed sizeof static struct switch template typename union unsigned
+        using void volatile while __global__ __device__ __shared__ __constant__ __syncthreads threadIdx blockIdx""",
+    )
+)
 
 
 def plain() -> dict[str, str]:
@@ -133,7 +159,11 @@ def grade_all(console: Console, chosen: Sequence[Attack] | None = None) -> Resul
     with Grader("sim:h100", cached=False) as grader, Progress(console=console, transient=True) as bar:
         task = bar.add_task("grading", total=len(hostile) + len(honest) + len(bases))
         verdicts: list[Verdict] = []
-        items = [*bases.items(), *((one.spec, one.source) for one in hostile), *((one.spec, one.source) for one in honest)]
+        items = [
+            *bases.items(),
+            *((one.spec, one.source) for one in hostile),
+            *((one.spec, one.source) for one in honest),
+        ]
         for start in range(0, len(items), 16):
             verdicts += grader.grade_many(items[start : start + 16])
             bar.update(task, completed=len(verdicts))
@@ -168,7 +198,9 @@ def table(results: Results) -> str:
     lines += ["", "| honest kernels | accepted | 95% interval (Wilson) |", "|---|---|---|"]
     for label, of_template in (("written by hand", False), ("of the scripted teacher's templates", True)):
         chosen = [
-            verdict.status == "correct" for one, verdict in results.honest if one.name.startswith("honest/") != of_template
+            verdict.status == "correct"
+            for one, verdict in results.honest
+            if one.name.startswith("honest/") != of_template
         ]
         lines.append(f"| {label} | {share(sum(chosen), len(chosen))} |")
     layers = Counter(one.layer.partition(":")[0] for one, problem in results.attacks if not problem)

@@ -1,0 +1,72 @@
+"""No attack of the red team earns what it should not, and none stops the grader.
+
+A part of them runs by default, all with CUDAGYM_LONG_TESTS set.
+"""
+
+from __future__ import annotations
+
+import os
+from zlib import crc32
+
+import pytest
+from suite import GROUPS, Attack, attacks, outcome, plain
+
+from cudagym import Grader
+from cudagym.verdict import STATUSES
+
+LONG = bool(os.environ.get("CUDAGYM_LONG_TESTS"))
+SUCCEEDED_ONCE = {
+    "measurement/arrival_counted",
+    "escape/forged_infrastructure_failure",
+    "compiler/underscores",
+    "compiler/name_of_60000_letters",
+    "compiler/two_thousand_variables",
+    "compiler/register_flood",
+}
+"""What the layers were mended for: always run."""
+SLOW = {
+    "compiler/template_bomb",
+    "compiler/template_depth",
+    "compiler/macro_bomb",
+    "compiler/huge_array_device",
+    "escape/forged_long_plan",
+    "escape/output_flood",
+    "escape/sleeps",
+    "escape/spins",
+}
+"""Stopped by limits of many seconds."""
+
+
+def chosen() -> list[Attack]:
+    """All, or a third of what is quick."""
+    return [
+        attack
+        for attack in attacks()
+        if LONG or attack.name in SUCCEEDED_ONCE or (attack.name not in SLOW and crc32(attack.name.encode()) % 3 == 0)
+    ]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, str]:
+    """What went wrong with each attack: nothing, it is hoped."""
+    some = chosen()
+    with Grader("sim:h100", cached=False) as grader:
+        most = {spec: grader.grade(spec, source).fraction_of_peak for spec, source in plain().items()}
+        verdicts = grader.grade_many([(attack.spec, attack.source) for attack in some])
+    return {a.name: outcome(a, verdict, most.get(a.spec)) for a, verdict in zip(some, verdicts, strict=True)}
+
+
+@pytest.mark.parametrize("attack", chosen(), ids=lambda attack: attack.name)
+def test_attack_is_stopped(attack: Attack, outcomes: dict[str, str]) -> None:
+    assert outcomes[attack.name] == ""
+
+
+def test_every_attack_says_what_it_is() -> None:
+    every = attacks()
+    assert len(every) >= 70
+    assert {attack.name for attack in every} >= SUCCEEDED_ONCE | SLOW
+    for attack in every:
+        assert set(attack.statuses) <= set(STATUSES), attack.name
+        assert attack.says.endswith("."), attack.name
+    for group in GROUPS:
+        assert sum(attack.group == group for attack in every) >= 10
