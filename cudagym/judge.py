@@ -14,8 +14,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
@@ -58,7 +60,7 @@ class Judge:
         self.device, self.builder, self.secret = device, builder, secret
 
     def examine(self, spec: KernelSpec, source: str, build: Build | BuildFailed, *, seed: int) -> Verdict:
-        """The verdict on `source`, whose build is `build`. Raises nothing for what a candidate does."""
+        """The verdict on `source`, whose build is `build`. Raises UsageError for a broken spec, nothing else."""
         return _Examination(self, spec, source, seed).verdict(build)
 
     def interrupt(self) -> None:
@@ -103,6 +105,14 @@ class _Examination:
             return self._conclude("grader_error", str(error), owner="grader")
         except InfrastructureError as error:
             return self._conclude("grader_error", str(error), owner="infrastructure")
+        except UsageError:
+            raise
+        except Exception as error:
+            # Whatever a candidate breaks in this process, it must not end a run of thousands.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(place.filename).name}:{place.lineno}"
+            message = f"the judge failed in {where}: {type(error).__name__}: {str(error)[:500]}"
+            return self._conclude("grader_error", message, owner="grader")
 
     # Checks
 

@@ -75,3 +75,14 @@ def test_misuse_is_told_in_a_sentence() -> None:
 def test_a_broken_reference_is_the_specs_fault(reference: Any, said: str) -> None:
     with Grader("sim:h100", cached=False, workers=1) as grader, pytest.raises(UsageError, match=said):
         grader.grade(spec(reference=reference), LAZY)
+
+
+def test_a_bug_of_ours_is_one_verdict_and_not_the_end_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("slot 1024 is outside")
+
+    monkeypatch.setattr("cudagym.build.builder.Builder.record", broken)
+    with Grader("sim:h100", cached=False, workers=1) as grader:
+        verdict = grader.grade(spec(), LAZY)
+    assert (verdict.status, verdict.owner) == ("grader_error", "grader")
+    assert "ValueError: slot 1024 is outside" in verdict.message

@@ -119,8 +119,8 @@ _TOKEN = re.compile(r"""(//[^\n]*|/\*(?s:.*?)\*/)|("[^"\n]*")|([A-Za-z_]\w*)|(\.
 _KEYWORDS = frozenset(
     re.findall(
         r"\w+",
-        """auto bool break case char class const constexpr continue default do double else enum extern float for if inline
-        int long namespace operator return short signed sizeof static struct switch template typename union unsigned
+        """auto bool break case char class const constexpr continue default do double else enum extern float for if
+        inline int long namespace operator return short signed sizeof static struct switch template typename union unsigned
         using void volatile while __global__ __device__ __shared__ __constant__ __syncthreads threadIdx blockIdx""",
     )
 )
