@@ -120,8 +120,8 @@ _KEYWORDS = frozenset(
     re.findall(
         r"\w+",
         """auto bool break case char class const constexpr continue default do double else enum extern float for if
-        inline int long namespace operator return short signed sizeof static struct switch template typename union unsigned
-        using void volatile while __global__ __device__ __shared__ __constant__ __syncthreads threadIdx blockIdx""",
+        inline int long namespace operator return short signed sizeof static struct switch template typename union
+        unsigned using void volatile while __global__ __device__ __shared__ __constant__ __syncthreads threadIdx blockIdx""",
     )
 )
 
