@@ -121,7 +121,7 @@ _KEYWORDS = frozenset(
         r"\w+",
         """auto bool break case char class const constexpr continue default do double else enum extern float for if
         inline int long namespace operator return short signed sizeof static struct switch template typename union
-        unsigned using void volatile while __global__ __device__ __shared__ __constant__ __syncthreads threadIdx blockIdx""",
+        unsigned using void volatile while __global__ __device__ __shared__ __constant__ threadIdx blockIdx""",
     )
 )
 
