@@ -39,7 +39,7 @@ def test_kernels_are_many_and_no_two_alike() -> None:
     assert len(by_hand) + len(of_templates) >= 100
     forms = Counter(normal(kernel.source) for kernel in [*by_hand, *of_templates])
     assert [form for form, count in forms.items() if count > 1] == []
-    assert {get(kernel.spec).family for kernel in by_hand} == {get(kernel.spec).family for kernel in of_templates}
+    assert len({get(kernel.spec).family for kernel in by_hand}) >= 10
 
 
 def test_normal_forms_see_through_names_numbers_and_layout() -> None:
