@@ -363,11 +363,13 @@ def _form(*opcodes: str) -> Callable[[Callable[[_Decoder], str]], Callable[[_Dec
 
 @_form("MOV")
 def _mov(d: _Decoder) -> str:
+    wide = d.mods.take("64")
     d.to()
-    d.plain(0)
+    d.plain(0, "l" if wide else "i")
     if d.args and d.args[0] == "0xf":  # a mask of bytes, all of them
         d.next()
-    return "mov"
+    d.code.p_source[0] = NEVER
+    return "iadd_wide" if wide else "mov"  # added to two zeros
 
 
 @_form("IADD3", "IADD", "VIADD")
@@ -927,6 +929,15 @@ def _load_constant(d: _Decoder) -> str:
     d.code.more = int(bank[1], 16)
     d.address()
     return "load_constant"
+
+
+@_form("MOVM")
+def _movm(d: _Decoder) -> str:
+    if not (d.mods.take("16") and d.mods.take("MT88")):
+        raise ValueError("MOVM")
+    d.to()
+    d.plain(0)
+    return "transpose"
 
 
 @_form("LDSM", "STSM")

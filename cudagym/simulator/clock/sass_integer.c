@@ -541,6 +541,17 @@ OPERATION(nop) {
     (void)w, (void)c, (void)mask;
 }
 
+/* MOVM: a matrix of 8 by 8 halves, two in a row per lane, has its rows and columns exchanged. */
+OPERATION(transpose) {
+    uint32_t out[LANES];
+    SOURCE(a, 0);
+    EACH(i) {
+        uint32_t first = (i & 3) * 8 + (i >> 3), shift = (i >> 2 & 1) * 16; /* column i / 4 of rows 2 (i % 4) and below */
+        out[i] = (a[first] >> shift & 0xffff) | (a[first + 4] >> shift & 0xffff) << 16;
+    }
+    put(w, c->to[0], out, mask);
+}
+
 /* A matrix instruction: its product counts as zero, so that the result is source `from[2]`. mode: registers, 1, 2, 4.. */
 OPERATION(matrix) {
     for (uint32_t k = 0; k < c->mode; k++) {
@@ -557,5 +568,5 @@ const struct Named integer_operations[] = {
     {"isetp_wide", isetp_wide}, {"sel", sel}, {"fsel", fsel}, {"imnmx", imnmx}, {"vimnmx3", vimnmx3}, {"prmt", prmt},
     {"idp", idp}, {"vabsdiff", vabsdiff}, {"p2r", p2r}, {"r2p", r2p}, {"narrow", narrow}, {"vote", vote},
     {"shfl", shfl}, {"match", match}, {"redux", redux}, {"r2ur", r2ur}, {"elect", elect}, {"nop", nop},
-    {"matrix", matrix}, {NULL, NULL},
+    {"transpose", transpose}, {"matrix", matrix}, {NULL, NULL},
 };

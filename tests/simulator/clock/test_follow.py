@@ -85,3 +85,39 @@ def test_programs_leave_the_same_memory(machine: Machine, name: str, arch: str) 
     both.run_all()
     assert both.checked_launches == len(launches)
     assert both.changed
+
+
+MATRICES = """
+extern "C" __global__ void transpose(const unsigned* in, unsigned* out) {
+    unsigned r;
+    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(r) : "r"(in[threadIdx.x]));
+    out[threadIdx.x] = r;
+}
+
+extern "C" __global__ void long_moves(unsigned long long* out, unsigned long long a, int n) {
+    unsigned long long sum = 0x80, at = a;
+    for (int i = 0; i < n; i++) {
+        out[i * 32 + threadIdx.x] = sum + at * threadIdx.x;
+        sum += a, at = a;
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_90a", "sm_120"])
+def test_registers_move_whole(arch: str) -> None:
+    module = built(MATRICES, arch)
+    numbers = np.arange(64, dtype=np.uint16)
+    arrays = {0: numbers.view(np.uint8), 1: np.zeros(128, np.uint8), 2: np.zeros(3 * 256, np.uint8)}
+    addresses = [address_of(slot) for slot in range(3)]
+
+    def run(kernel: str, *arguments: tuple[int, int]) -> Traces:
+        data = b"".join(value.to_bytes(size, "little") for value, size in arguments)
+        launch = Launch(kernel=kernel, grid=(1, 1, 1), block=(32, 1, 1), dynamic_shared_bytes=0, arguments=data)
+        return traces_of(module, launch, arrays)
+
+    got = run("transpose", (addresses[0], 8), (addresses[1], 8)).memory(1, 128).view(np.uint16)
+    assert np.array_equal(got.reshape(8, 8), numbers.reshape(8, 8).T)
+    a = 0x123456789
+    sums = run("long_moves", (addresses[2], 8), (a, 8), (3, 4)).memory(2, 768).view(np.uint64)
+    assert np.array_equal(sums, [0x80 + a * i + a * lane for i in range(3) for lane in range(32)])
