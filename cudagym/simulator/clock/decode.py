@@ -904,6 +904,8 @@ def _memory(d: _Decoder) -> None:
 
 @_form("LDG", "LD", "LDS", "LDL")
 def _load(d: _Decoder) -> str:
+    if d.at.opcode == "LDS":
+        d.mods.ignore("U")  # of capability 7.x; what is loaded does not differ
     _memory(d)
     d.to()
     d.address()
@@ -1031,7 +1033,10 @@ def _qspc(d: _Decoder) -> str:
 @_form("BRA")
 def _bra(d: _Decoder) -> str:
     if d.mods.take("DIV"):
-        d.plain(0)
+        if len(d.args) > 1:
+            d.plain(0)
+        else:
+            d.code.how[0] = COMPLEMENT  # capability 7.x asks whether all lanes run
         d.label()
         return "bra_div"
     if d.mods.take("CONV"):
