@@ -63,12 +63,12 @@ class Decoded(NamedTuple):
 
 def space_of(instruction: Instruction) -> int:
     """The space that an instruction's Access in a trace is about; NO_SPACE when it has none."""
-    return _SPACES.get(instruction.opcode, NO_SPACE)
+    return NO_SPACE if "CCTL" in instruction.modifiers else _SPACES.get(instruction.opcode, NO_SPACE)
 
 
 _SPACES = {
     **dict.fromkeys(("LDG", "STG", "LD", "ST", "ATOM", "ATOMG", "RED", "REDG", "LDGSTS"), GLOBAL),
-    **dict.fromkeys(("LDS", "STS", "ATOMS", "LDSM", "STSM"), SHARED),
+    **dict.fromkeys(("LDS", "STS", "ATOMS", "LDSM", "STSM", "SYNCS"), SHARED),
     **dict.fromkeys(("LDL", "STL"), LOCAL),
     **dict.fromkeys(("LDC", "ULDC", "LDCU"), CONSTANT),
 }
@@ -133,7 +133,7 @@ _TESTS = {
     "T": 15,
 }
 _JOIN = {"AND": 0, "OR": 1, "XOR": 2}
-_BYTES = {"U8": 1, "S8": 1, "U16": 2, "S16": 2, "64": 8, "128": 16}
+_BYTES = {"U8": 1, "S8": 1, "U16": 2, "S16": 2, "64": 8, "128": 16, "256": 32}
 _SPECIALS = {
     "LANEID": 0,
     "TID.X": 1,
@@ -157,6 +157,7 @@ _SPECIALS = {
 }
 """In the order of enum Register in follow.c."""
 _SPECIALS |= {"LANEMASK_EQ": 7, "LANEMASK_LT": 8, "LANEMASK_LE": 9, "LANEMASK_GT": 10, "LANEMASK_GE": 11}
+_SPECIALS |= {"SMEMSZ": 19, "CgaSize": 20}
 _SPECIALS |= {"CLOCK": 12, "GLOBALTIMERLO": 12, "VIRTUALSMID": 15, "SMID": 15}
 _SPECIALS |= dict.fromkeys(("CLOCKHI", "GLOBALTIMERHI", "CgaCtaId", "CgaCtaid", "CTAID_IN_CGA"), 18)
 _CACHING = (
@@ -477,23 +478,27 @@ def _sel(d: _Decoder) -> str:
     floats = "FSEL" in d.at.opcode
     d.mods.ignore("FTZ")
     wide = d.mods.take("64")
-    if wide:
-        raise ValueError("64")
+    kind = "l" if wide else "f" if floats else "i"
     d.to()
-    d.plain(0, "f" if floats else "i")
-    d.plain(1, "f" if floats else "i")
+    d.plain(0, kind)
+    d.plain(1, kind)
     d.predicate()
-    return "fsel" if floats else "sel"
+    return "sel_wide" if wide else "fsel" if floats else "sel"
 
 
 @_form("IMNMX", "VIMNMX")
 def _imnmx(d: _Decoder) -> str:
-    d.code.mode = d.mods.one_of({"U32": 1, "S32": 0}, 0)
+    kind = d.mods.one_of({"U32": 1, "S32": 0, "U64": 3, "S64": 2, "U16x2": 5, "S16x2": 4}, 0)
+    d.code.mode = kind & 1
+    d.predicates_to()
     d.to()
-    d.plain(0)
-    d.plain(1)
+    d.plain(0, "l" if kind & 2 else "i")
+    d.plain(1, "l" if kind & 2 else "i")
     d.predicate()
-    return "imnmx"
+    d.predicate(1)
+    if list(d.code.p_to) != [NOWHERE] * 2:
+        raise ValueError("predicate")
+    return ("imnmx", "imnmx_wide", "imnmx_pair")[kind >> 1]
 
 
 @_form("VIMNMX3", "VIADDMNMX")
@@ -642,12 +647,22 @@ def _redux(d: _Decoder) -> str:
 
 @_form("R2UR")
 def _r2ur(d: _Decoder) -> str:
+    d.code.mode = d.mods.take("OR")
     d.predicates_to(1)
     d.to()
     d.plain(0)
-    if d.code.p_to[0] != NOWHERE:
-        raise ValueError("predicate")
     return "r2ur"
+
+
+@_form("VABSDIFF", "VABSDIFF4")
+def _vabsdiff(d: _Decoder) -> str:
+    signed = not (d.mods.take("U32") or d.mods.take("U8"))
+    d.mods.ignore("S32", "S8", "ACC")
+    d.code.mode = signed | d.at.opcode.endswith("4") << 1
+    d.to()
+    for k in range(3):
+        d.plain(k)
+    return "vabsdiff"
 
 
 @_form("ELECT")
@@ -777,6 +792,12 @@ def _f2f(d: _Decoder) -> str:
 @_form("F2FP")
 def _f2fp(d: _Decoder) -> str:
     _floats(d)
+    if d.mods.take("UNPACK_B"):
+        d.mods.ignore("F16")
+        d.code.more = d.mods.one_of({"E4M3": 0, "E5M2": 1}, -1)
+        d.to()
+        d.code.more |= {"": 0, ".H0": 0, ".H1": 2}[d.source(0)]
+        return "unpack"
     if not d.mods.take("PACK_AB"):
         raise ValueError("form")
     to = d.mods.one_of({"BF16": 3, "F16": 2}, 2)
@@ -898,16 +919,18 @@ def _s2r(d: _Decoder) -> str:
 def _memory(d: _Decoder) -> None:
     d.code.mode |= _SIGNED if {"S8", "S16"} & set(d.mods.left) else 0
     d.code.bytes = d.mods.one_of(_BYTES, 4)
-    d.code.mode |= _GENERIC if d.at.opcode in ("LD", "ST", "ATOM", "RED") else 0
-    d.mods.ignore(*_CACHING)
+    d.code.mode |= _GENERIC if d.at.opcode in ("LD", "ST") else 0
+    d.mods.ignore("U", "ENL2", *_CACHING)
 
 
 @_form("LDG", "LD", "LDS", "LDL")
 def _load(d: _Decoder) -> str:
-    if d.at.opcode == "LDS":
-        d.mods.ignore("U")  # of capability 7.x; what is loaded does not differ
     _memory(d)
     d.to()
+    if d.code.bytes == 32:
+        d.code.to[1] = d.code.to[0]
+        d.to()
+        d.code.to[:] = d.code.to[1], d.code.to[0]
     d.address()
     return "load"
 
@@ -917,6 +940,8 @@ def _store(d: _Decoder) -> str:
     _memory(d)
     d.address()
     d.plain(2)
+    if d.code.bytes == 32:
+        d.plain(3)
     return "store"
 
 
@@ -995,7 +1020,7 @@ _KINDS = {"U32": 0, "S32": 1, "U64": 2, "64": 2, "S64": 3, "F32": 4, "F64": 5, "
 
 @_form("ATOM", "ATOMG", "ATOMS", "RED", "REDG")
 def _atomic(d: _Decoder) -> str:
-    d.code.mode |= _GENERIC if d.at.opcode in ("ATOM", "RED") and d.at.opcode == "ATOM" else 0
+    d.code.mode |= _GENERIC if d.at.opcode == "ATOM" else 0
     what = d.mods.one_of(_ATOMICS, -1)
     if what == 11:
         d.mods.ignore("INC", "32")
@@ -1014,6 +1039,46 @@ def _atomic(d: _Decoder) -> str:
         d.plain(3)
     d.code.more = what | kind << 8
     return "atomic"
+
+
+_SYNCS = {"ARRIVE.TRANS64.A1T0": 1, "ARRIVE.TRANS64.ART0": 2, "ARRIVE.TRANS64.OPTOUT.A1T0": 5}
+
+
+@_form("SYNCS")
+def _syncs(d: _Decoder) -> str:
+    what = ".".join(d.at.modifiers)
+    d.mods.left = []
+    d.code.bytes = 8
+    if what.startswith("CCTL"):
+        d.args, d.code.bytes = [], 0
+        return "nop"
+    if what.startswith("PHASECHK.TRANS64"):
+        d.code.more = 4 if what.endswith("TRYWAIT") else 3
+        d.predicates_to(1)
+    elif what == "EXCH.64":
+        d.code.uniform = d.args[0] == "URZ"
+        d.to()
+    else:
+        d.code.more = _SYNCS[what]
+        d.to()
+    d.address()
+    d.plain(2)
+    return "synchronise"
+
+
+@_form("ARRIVES")
+def _arrives(d: _Decoder) -> str:
+    """An arrival once copies are done, as all of them are: with TRANSCNT it was added to what is pending before."""
+    d.mods.ignore("LDGSTSBAR", "64")
+    d.code.bytes = 8
+    if d.mods.take("TRANSCNT"):
+        d.args = []
+        d.code.space = NO_SPACE
+        return "nop"
+    d.mods.ignore("ARVCNT")
+    d.code.more = 1
+    d.address()
+    return "synchronise"
 
 
 @_form("QSPC")
@@ -1152,6 +1217,8 @@ def _b2r(d: _Decoder) -> str:
 @_form("LEPC")
 def _lepc(d: _Decoder) -> str:
     d.to()
+    if d.args:
+        d.label()
     return "lepc"
 
 

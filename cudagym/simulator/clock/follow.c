@@ -19,10 +19,11 @@ static const char *const control_names[CONTROLS] = {
     "yield", "bar", "bmov_get", "bmov_put", "bra_div", "special", "trap", "b2r",   "lepc",
 };
 enum Register { LANE_ID, TID_X, TID_Y, TID_Z, CTAID_X, CTAID_Y, CTAID_Z, LANEMASK_EQ, LANEMASK_LT, LANEMASK_LE,
-                LANEMASK_GT, LANEMASK_GE, CLOCK_LOW, SHARED_WINDOW, LOCAL_WINDOW, SM, SMS, NTID, NOTHING_SPECIAL };
+                LANEMASK_GT, LANEMASK_GE, CLOCK_LOW, SHARED_WINDOW, LOCAL_WINDOW, SM, SMS, NTID, NOTHING_SPECIAL,
+                SHARED_SIZE, ONE };
 enum { BAR_ARRIVE = 1, BAR_REDUCE = 2, BAR_REDUCTION_SHIFT = 4, BAR_COUNTED = 256 };
 enum { REDUCE_POPC, REDUCE_AND, REDUCE_OR };
-#define SLICE 20000 /* instructions that a warp runs before others get their turn */
+#define SLICE 4000 /* instructions that a warp runs before others get their turn */
 #define OPERATIONS 256
 
 static Operation *run_of[OPERATIONS];
@@ -79,6 +80,8 @@ static void special(struct Thread_group *w, const struct Code *c, uint32_t mask,
         case LOCAL_WINDOW: value = 0x200; break;
         case SM: value = w->block->number % l->sms; break;
         case SMS: value = l->sms; break;
+        case SHARED_SIZE: value = l->shared_bytes; break;
+        case ONE: value = 1; break;
         case NTID: value = l->block[0] * l->block[1] * l->block[2]; break;
         }
         out[i] = value;
@@ -211,7 +214,8 @@ static uint64_t run_warp(struct Thread_group *w) {
     struct Follower *f = w->follower;
     const struct Code *code = f->code;
     uint64_t before = w->issued, share = before + SLICE;
-    while (f->fault == OK && w->issued < share && (w->active || pick(w, -1))) {
+    w->pause = 0;
+    while (f->fault == OK && w->issued < share && !w->pause && (w->active || pick(w, -1))) {
         uint32_t pc = w->pc, start = pc, active = w->active;
         const struct Code *c;
         uint32_t mask;
@@ -255,7 +259,7 @@ static uint64_t run_warp(struct Thread_group *w) {
         }
         case LEPC: {
             uint64_t out[LANES];
-            EACH(i) out[i] = (uint64_t)next * 16;
+            EACH(i) out[i] = (uint64_t)(c->target >= 0 ? (uint32_t)c->target : next) * 16;
             put_wide(w, c->to[0], out, mask);
             goto straight_on;
         }
@@ -332,6 +336,7 @@ static uint64_t run_warp(struct Thread_group *w) {
             pick(w, -1);
             break;
         case YIELD:
+            w->pause = 1;
             if (active != (w->live & ~w->waiting)) {
                 part(w, active, next);
                 pick(w, next);
@@ -513,8 +518,9 @@ struct Follower *follow_new(const struct Launch *launch, const struct Code *code
     f->launch = *launch;
     f->length = length;
     f->code = malloc(sizeof *code * (length + 1));
-    if (!f->code || posix_memalign((void **)&f->pool, 64, sizeof *f->pool * (constants + 1))) {
-        free(f->code), free(f);
+    f->patterns = calloc(length + 1, sizeof *f->patterns);
+    if (!f->code || !f->patterns || posix_memalign((void **)&f->pool, 64, sizeof *f->pool * (constants + 1))) {
+        free(f->code), free(f->patterns), free(f);
         return NULL;
     }
     memcpy(f->code, code, sizeof *code * (length + 1));
@@ -563,5 +569,5 @@ void follow_free(struct Follower *f) {
                 free(f->slot[n].pages[page]);
             free(f->slot[n].pages);
         }
-    free(f->traces), free(f->code), free(f->pool), free(f);
+    free(f->traces), free(f->code), free(f->patterns), free(f->pool), free(f);
 }

@@ -49,6 +49,7 @@ struct Thread_group { /* a warp being followed */
     uint32_t lanes;  /* that the warp started with */
     uint32_t number; /* in the block */
     uint32_t barrier_result;
+    uint32_t pause; /* set by instructions that let other warps run first */
     uint64_t issued;
     struct Block *block;
     struct Follower *follower;
@@ -79,6 +80,13 @@ struct Block {
     uint32_t done;
 };
 
+/* How an instruction last spread its lanes over memory, and what came of it: loops repeat that. */
+struct Pattern {
+    uint32_t mask, residue, wavefronts, lines;
+    uint32_t apart[LANES]; /* bytes from the first active lane's address; 0 for lanes that are not active */
+    uint64_t line[LANES];  /* as in Trace, from the first address's line on */
+};
+
 struct Slot {
     uint8_t *host;
     uint64_t size;
@@ -98,6 +106,7 @@ enum Fault { OK, BAD_ADDRESS, BAD_JUMP, STUCK, NO_MEMORY, UNKNOWN };
 struct Follower {
     struct Launch launch;
     struct Code *code;
+    struct Pattern *patterns; /* one for each instruction */
     uint32_t length;
     uint32_t (*pool)[LANES];
     const uint8_t *bank[8];

@@ -356,6 +356,25 @@ OPERATION(pack) {
     put(w, c->to[0], out, mask);
 }
 
+/* F2FP.UNPACK_B: two 8-bit numbers as halves. more: 1 E5M2, else E4M3; 2 the upper pair */
+OPERATION(unpack) {
+    const uint32_t *v = vector(w, c->from[0]);
+    uint32_t out[LANES], fraction = c->more & 1 ? 2 : 3, bias = c->more & 1 ? 15 : 7;
+    EACH(i) {
+        out[i] = 0;
+        for (int k = 0; k < 2; k++) {
+            uint32_t x = v[i] >> (c->more & 2 ? 16 : 0) >> 8 * k & 255;
+            int exponent = (int)(x >> fraction & (c->more & 1 ? 31 : 15)), part = (int)(x & ((1u << fraction) - 1));
+            float value = ldexpf((float)(exponent ? part + (1 << fraction) : part),
+                                 (exponent ? exponent : 1) - (int)bias - (int)fraction);
+            if (c->more & 1 ? exponent == 31 : (x & 127) == 127)
+                value = c->more & 1 && !part ? INFINITY : NAN;
+            out[i] |= (uint32_t)(half_bits(value) | (x >> 7 && value == value ? 0x8000 : 0)) << 16 * k;
+        }
+    }
+    put(w, c->to[0], out, mask);
+}
+
 /* F2I; more: bits of the result; 256 signed; the source's format from bit 10 on; 4096 its upper half */
 OPERATION(f2i) {
     double x[LANES];
@@ -547,6 +566,6 @@ OPERATION(ffma2) {
 const struct Named float_operations[] = {
     {"fadd", fadd}, {"fmul", fmul}, {"ffma", ffma}, {"dadd", dadd}, {"dmul", dmul}, {"dfma", dfma}, {"fmnmx", fmnmx},
     {"fmnmx3", fmnmx3}, {"dmnmx", dmnmx}, {"fsetp", fsetp}, {"dsetp", dsetp}, {"fset", fset}, {"fchk", fchk},
-    {"mufu", mufu}, {"f2f", f2f}, {"pack", pack}, {"f2i", f2i}, {"i2f", i2f}, {"hadd2", hadd2}, {"hmul2", hmul2},
+    {"mufu", mufu}, {"f2f", f2f}, {"pack", pack}, {"unpack", unpack}, {"f2i", f2i}, {"i2f", i2f}, {"hadd2", hadd2}, {"hmul2", hmul2},
     {"hfma2", hfma2}, {"hmnmx2", hmnmx2}, {"hsetp2", hsetp2}, {"hset2", hset2}, {"ffma2", ffma2}, {NULL, NULL},
 };

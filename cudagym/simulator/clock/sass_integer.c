@@ -38,10 +38,6 @@ UNARY(popc, (uint32_t)__builtin_popcount(a[i]))
 UNARY(iabs, (int32_t)a[i] < 0 ? -a[i] : a[i])
 TERNARY(iadd3, a[i] + b[i] + s[i])
 TERNARY(imad, a[i] * b[i] + s[i])
-BINARY(imin_u, a[i] < b[i] ? a[i] : b[i])
-BINARY(imin_s, (int32_t)a[i] < (int32_t)b[i] ? a[i] : b[i])
-BINARY(imax_u, a[i] > b[i] ? a[i] : b[i])
-BINARY(imax_s, (int32_t)a[i] > (int32_t)b[i] ? a[i] : b[i])
 
 static uint32_t reversed(uint32_t x) {
     x = (x >> 1 & 0x55555555) | (x & 0x55555555) << 1;
@@ -134,7 +130,8 @@ OPERATION(iadd_wide) {
     uint32_t p = predicate(w, c->p_from[0]), carry = 0;
     EACH(i) {
         uint64_t sum = a[i] + b[i], more = sum + (p >> i & 1);
-        carry |= (uint32_t)(sum < a[i] || more < sum) << i;
+        int none = c->how[1] & NEGATED && !b[i]; /* nothing to borrow */
+        carry |= (uint32_t)(sum < a[i] || more < sum || none) << i;
         a[i] = more;
     }
     put_wide(w, c->to[0], a, mask);
@@ -522,10 +519,15 @@ OPERATION(redux) {
     put_same(w, c->to[0], x, mask);
 }
 
+/* The value of the first active lane; its predicate says which lanes have others. mode: 1 that joins what it said */
 OPERATION(r2ur) {
     SOURCE(a, 0);
-    if (mask)
-        put_same(w, c->to[0], a[first_of(mask)], mask);
+    if (!mask)
+        return;
+    uint32_t value = a[first_of(mask)], other = 0;
+    put_same(w, c->to[0], value, mask);
+    EACH(i) other |= (uint32_t)(a[i] != value) << i;
+    put_predicate(w, c->p_to[0], c->mode & 1 ? other | w->p[c->p_to[0]] : other, mask);
 }
 
 /* ELECT: the first active lane. */
@@ -535,6 +537,43 @@ OPERATION(elect) {
     uint32_t who = (uint32_t)first_of(mask);
     put_same(w, c->to[0], who, mask);
     put_predicate(w, c->p_to[0], 1u << who, c->p_to[0] >= 8 ? FULL : mask);
+}
+
+OPERATION(sel_wide) {
+    uint64_t a[LANES], b[LANES];
+    uint32_t p = predicate(w, c->p_from[0]);
+    wide(w, c, 0, a);
+    wide(w, c, 1, b);
+    EACH(i) a[i] = p >> i & 1 ? a[i] : b[i];
+    put_wide(w, c->to[0], a, mask);
+}
+
+OPERATION(imnmx_wide) {
+    uint64_t a[LANES], b[LANES], flip = c->mode & 1 ? 1ull << 63 : 0;
+    uint32_t least = predicate(w, c->p_from[0]);
+    wide(w, c, 0, a);
+    wide(w, c, 1, b);
+    EACH(i) {
+        int less = (int64_t)(a[i] ^ flip) < (int64_t)(b[i] ^ flip);
+        a[i] = less == (int)(least >> i & 1) ? a[i] : b[i];
+    }
+    put_wide(w, c->to[0], a, mask);
+}
+
+/* VIMNMX of two 16-bit numbers. mode: 1 unsigned */
+OPERATION(imnmx_pair) {
+    uint32_t out[LANES], least = predicate(w, c->p_from[0]), flip = c->mode & 1 ? 0x8000 : 0;
+    SOURCE(a, 0);
+    SOURCE(b, 1);
+    EACH(i) {
+        out[i] = 0;
+        for (int k = 0; k < 32; k += 16) {
+            uint32_t x = a[i] >> k & 0xffff, y = b[i] >> k & 0xffff;
+            int less = (int16_t)(x ^ flip) < (int16_t)(y ^ flip);
+            out[i] |= (less == (int)(least >> i & 1) ? x : y) << k;
+        }
+    }
+    put(w, c->to[0], out, mask);
 }
 
 OPERATION(nop) {
@@ -561,12 +600,13 @@ OPERATION(matrix) {
 }
 
 const struct Named integer_operations[] = {
-    {"mov", mov}, {"popc", popc}, {"iabs", iabs}, {"iadd3", iadd3}, {"imad", imad}, {"imin_u", imin_u},
-    {"imin_s", imin_s}, {"imax_u", imax_u}, {"imax_s", imax_s}, {"brev", brev}, {"flo", flo}, {"bmsk", bmsk},
+    {"mov", mov}, {"popc", popc}, {"iabs", iabs}, {"iadd3", iadd3}, {"imad", imad},
+    {"brev", brev}, {"flo", flo}, {"bmsk", bmsk},
     {"sgxt", sgxt}, {"iadd3_carry", iadd3_carry}, {"iadd_wide", iadd_wide}, {"imad_carry", imad_carry},
     {"imad_wide", imad_wide}, {"lea", lea}, {"lop3", lop3}, {"plop3", plop3}, {"shf", shf}, {"isetp", isetp},
     {"isetp_wide", isetp_wide}, {"sel", sel}, {"fsel", fsel}, {"imnmx", imnmx}, {"vimnmx3", vimnmx3}, {"prmt", prmt},
     {"idp", idp}, {"vabsdiff", vabsdiff}, {"p2r", p2r}, {"r2p", r2p}, {"narrow", narrow}, {"vote", vote},
     {"shfl", shfl}, {"match", match}, {"redux", redux}, {"r2ur", r2ur}, {"elect", elect}, {"nop", nop},
-    {"transpose", transpose}, {"matrix", matrix}, {NULL, NULL},
+    {"transpose", transpose}, {"matrix", matrix}, {"sel_wide", sel_wide}, {"imnmx_wide", imnmx_wide},
+    {"imnmx_pair", imnmx_pair}, {NULL, NULL},
 };

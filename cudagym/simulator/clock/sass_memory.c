@@ -105,11 +105,33 @@ static void touch(struct Thread_group *w, uint64_t first, uint64_t address, uint
     }
 }
 
+/* Notes the lines that the lanes touch. Neighbours often share a sector. */
+static void touch_all(struct Thread_group *w, uint64_t first, const uint64_t *address, uint32_t mask, uint32_t bytes) {
+    uint64_t last = UINT64_MAX;
+    for (uint32_t rest = mask; rest; rest &= rest - 1) {
+        uint64_t at = address[first_of(rest)];
+        if (at >> 5 == last && bytes <= 32)
+            continue;
+        last = at >> 5;
+        touch(w, first, at, bytes);
+    }
+}
+
+/* Whether all lanes name one word, or words in a row: one pass. */
+static int in_a_row(const uint64_t *address) {
+    uint32_t first = (uint32_t)address[0], same = 0, row = 0;
+    EACH(i) same |= (uint32_t)address[i] ^ first;
+    EACH(i) row |= (uint32_t)address[i] ^ (first + 4 * (uint32_t)i);
+    return !(same >> 2) || !(row >> 2);
+}
+
 /* Passes through the banks that these lanes take: the most distinct words in one bank. */
 static uint32_t passes(const uint64_t *address, uint32_t mask, uint32_t bytes) {
     uint32_t seen[32][32];
     uint8_t count[32] = {0};
     uint32_t most = 0, words = (bytes + 3) / 4;
+    if (mask == FULL && bytes <= 4 && in_a_row(address))
+        return 1;
     for (; mask; mask &= mask - 1) {
         uint32_t word = (uint32_t)(address[first_of(mask)] >> 2);
         for (uint32_t k = 0; k < words; k++, word++) {
@@ -172,25 +194,60 @@ static uint64_t local_line(const struct Thread_group *w, uint64_t address, int l
     return LOCAL_LINES + warp * l->local_bytes * LANES + (address & ~3ull) % (1ull << 32) * LANES + 4u * (uint32_t)lane;
 }
 
+/* The lines and passes of an instruction that keeps to one space; lines go to the warp's. */
+static uint32_t spread(struct Thread_group *w, const struct Code *c, uint32_t mask, const uint64_t *address) {
+    struct Pattern *p = &w->follower->patterns[c - w->follower->code];
+    uint64_t base = address[first_of(mask)], first = w->line_count, far = 0;
+    uint32_t apart[LANES], other = 0, residue = (uint32_t)base & (c->space == SHARED ? 3 : 127);
+    EACH(i) {
+        uint64_t d = mask >> i & 1 ? address[i] - base : 0;
+        apart[i] = (uint32_t)d;
+        far |= (d + (1ull << 31)) >> 32;
+        other |= apart[i] ^ p->apart[i];
+    }
+    if (other || far || p->mask != mask || p->residue != residue) {
+        if (c->space == SHARED)
+            p->wavefronts = wavefronts(address, mask, c->bytes);
+        else
+            touch_all(w, first, address, mask, c->bytes);
+        uint64_t lines = w->line_count - first;
+        p->mask = far || lines > LANES ? 0 : mask;
+        p->residue = residue;
+        p->lines = (uint32_t)lines;
+        memcpy(p->apart, apart, sizeof apart);
+        for (uint64_t k = 0; k < lines && p->mask; k++)
+            p->line[k] = w->lines[first + k] - (base >> 7 << 4);
+    } else
+        for (uint32_t k = 0; k < p->lines; k++)
+            PUSH(w->lines, w->line_count, w->line_room, p->line[k] + (base >> 7 << 4));
+    return c->space == SHARED ? p->wavefronts : 0;
+}
+
 static void note(struct Thread_group *w, const struct Code *c, uint32_t mask, const uint64_t *address, int atomic) {
     struct Access access = {.first = (uint32_t)w->line_count,
                             .lanes = (uint8_t)__builtin_popcount(mask),
                             .bytes = c->bytes};
     uint64_t first = w->line_count;
-    uint32_t shared = 0;
-    for (uint32_t rest = mask; rest; rest &= rest - 1) {
-        int i = first_of(rest);
-        switch (space_of(c, address[i])) {
-        case SHARED: shared |= 1u << i; break;
-        case LOCAL:
-            for (uint32_t k = 0; k < c->bytes; k += 4)
-                touch(w, first, local_line(w, address[i] + k, i), 4);
-            break;
-        default: touch(w, first, address[i], c->bytes);
+    if (!mask)
+        ;
+    else if (!(c->mode & GENERIC) && c->space != LOCAL)
+        access.wavefronts = (uint16_t)spread(w, c, mask, address);
+    else {
+        uint32_t shared = 0;
+        for (uint32_t rest = mask; rest; rest &= rest - 1) {
+            int i = first_of(rest);
+            switch (space_of(c, address[i])) {
+            case SHARED: shared |= 1u << i; break;
+            case LOCAL:
+                for (uint32_t k = 0; k < c->bytes; k += 4)
+                    touch(w, first, local_line(w, address[i] + k, i), 4);
+                break;
+            default: touch(w, first, address[i], c->bytes);
+            }
         }
+        access.wavefronts = shared ? (uint16_t)wavefronts(address, shared, c->bytes) : 0;
     }
     access.lines = (uint16_t)(w->line_count - first);
-    access.wavefronts = shared ? (uint16_t)wavefronts(address, shared, c->bytes) : 0;
     access.contention = atomic ? (uint16_t)contention(address, mask) : 0;
     PUSH(w->accesses, w->access_count, w->access_room, access);
 }
@@ -208,15 +265,59 @@ static void put_bytes(struct Thread_group *w, const struct Code *c, int lane, co
         break;
     }
     default:
-        for (uint32_t k = 0; k < c->bytes / 4u; k++)
+        for (uint32_t k = 0; k < c->bytes / 4u && k < 4; k++)
             memcpy(&r[k][lane], from + 4 * k, 4);
+        for (uint32_t k = 4; k < c->bytes / 4u && c->to[1] != TRASH; k++)
+            memcpy(&w->r[c->to[1] + k - 4][lane], from + 4 * k, 4);
     }
+}
+
+/* Where byte 0 lies of a piece of memory that holds all that the lanes want, aligned and as the program has it, and how
+   far into it they go; NULL where that is not so simple. */
+static const uint8_t *one_piece(struct Thread_group *w, const struct Code *c, uint32_t mask, const uint64_t *address,
+                                uint32_t *at) {
+    const struct Follower *f = w->follower;
+    uint64_t least = UINT64_MAX, most = 0, bits = 0;
+    if (c->mode & GENERIC || c->space == LOCAL || !mask)
+        return NULL;
+    uint64_t any = address[first_of(mask)];
+    EACH(i) {
+        uint64_t a = mask >> i & 1 ? address[i] : any;
+        least = a < least ? a : least;
+        most = a > most ? a : most;
+        bits |= a;
+    }
+    if (bits & (c->bytes - 1u) || most - least > 1u << 30)
+        return NULL;
+    if (c->space == SHARED) {
+        if (most > 0xffffff || most + c->bytes > f->launch.shared_bytes)
+            return NULL;
+        EACH(i) at[i] = mask >> i & 1 ? (uint32_t)address[i] : (uint32_t)any;
+        return w->block->shared;
+    }
+    uint64_t from = least - f->launch.first_address, number = from >> f->launch.slot_bits;
+    uint64_t offset = from & ((1ull << f->launch.slot_bits) - 1);
+    const struct Slot *slot = number < SLOTS ? &f->slot[number] : NULL;
+    if (!slot || !slot->host || slot->pages || offset + (most - least) + c->bytes > slot->size)
+        return NULL;
+    EACH(i) at[i] = (uint32_t)((mask >> i & 1 ? address[i] : any) - least);
+    return slot->host + offset;
 }
 
 OPERATION(load) {
     uint64_t address[LANES];
+    uint32_t at[LANES];
     addresses(w, c, 0, address);
     note(w, c, mask, address, 0);
+    const uint8_t *piece = c->bytes >= 4 && c->bytes <= 16 && !c->uniform ? one_piece(w, c, mask, address, at) : NULL;
+    if (piece) {
+        uint32_t out[4][LANES]; /* first all, as a load may overwrite its own address */
+        for (uint32_t k = 0; k < c->bytes / 4u; k++)
+            EACH(i) memcpy(&out[k][i], piece + at[i] + 4 * k, 4);
+        for (uint32_t k = 0; k < c->bytes / 4u; k++)
+            put(w, c->to[0] == TRASH ? TRASH : c->to[0] + k, out[k], mask);
+        return;
+    }
     for (uint32_t rest = mask; rest; rest &= rest - 1) {
         int i = first_of(rest);
         const uint8_t *from = place(w, c, address[i], c->bytes, i, 0);
@@ -231,15 +332,24 @@ OPERATION(load) {
 
 OPERATION(store) {
     uint64_t address[LANES];
+    uint32_t at[LANES];
     addresses(w, c, 0, address);
     note(w, c, mask, address, 0);
+    if (c->space == SHARED && c->bytes >= 4 && c->bytes <= 16 && one_piece(w, c, mask, address, at)) {
+        for (uint32_t k = 0; k < c->bytes / 4u; k++) {
+            const uint32_t *v = vector(w, c->from[2] == ZERO ? ZERO : c->from[2] + k);
+            EACH(i) if (mask >> i & 1) memcpy(w->block->shared + at[i] + 4 * k, &v[i], 4);
+        }
+        return;
+    }
     for (uint32_t rest = mask; rest; rest &= rest - 1) {
         int i = first_of(rest);
         uint8_t *to = place(w, c, address[i], c->bytes, i, 1);
         if (!to)
             return;
         for (uint32_t k = 0; k < c->bytes; k += 4) {
-            uint32_t word = c->from[2] == ZERO ? 0 : vector(w, c->from[2])[LANES * (k / 4) + (uint32_t)i];
+            uint32_t from = c->from[k < 16 ? 2 : 3];
+            uint32_t word = from == ZERO ? 0 : vector(w, from)[LANES * (k / 4 % 4) + (uint32_t)i];
             memcpy(to + k, &word, c->bytes < 4 ? c->bytes : 4);
         }
     }
@@ -316,8 +426,7 @@ OPERATION(copy_async) {
     const uint32_t *base = vector(w, c->from[2]), *uniform = vector(w, c->from[3]);
     uint32_t scale = c->mode >> KIND_SHIFT & SCALE_MASK;
     EACH(i) to[i] = (uint32_t)((base[i] << scale) + uniform[0] + c->more);
-    for (uint32_t rest = mask & ~zero; rest; rest &= rest - 1)
-        touch(w, first, address[first_of(rest)], c->bytes);
+    touch_all(w, first, address, mask & ~zero, c->bytes);
     for (uint32_t rest = mask; rest; rest &= rest - 1) {
         int i = first_of(rest);
         uint8_t *target = shared_place(w, c, to[i], c->bytes);
@@ -460,7 +569,54 @@ OPERATION(query_space) {
     put_predicate(w, c->p_to[0], yes, mask);
 }
 
+/* mbarrier objects, PTX ISA 9.0, "mbarrier": from bit 1 on 20 bits that count up to zero as lanes arrive, from bit 43 on
+   what they start from, in bit 63 the phase. Transaction counts are not kept. */
+enum { COUNT_AT = 1, START_AT = 43, COUNT_MASK = 0xfffff };
+
+static uint64_t arrived(uint64_t barrier, uint32_t lanes, uint32_t fewer) {
+    uint64_t start = ((barrier >> START_AT) + fewer) & COUNT_MASK;
+    uint64_t count = ((barrier >> COUNT_AT) + lanes) & COUNT_MASK;
+    uint64_t phase = barrier >> 63;
+    if (!count)
+        count = start, phase ^= 1;
+    return phase << 63 | start << START_AT | count << COUNT_AT;
+}
+
+enum Sync { SYNC_EXCHANGE, SYNC_ARRIVE_ONE, SYNC_ARRIVE, SYNC_CHECK, SYNC_TRY, SYNC_ARRIVE_AND_DROP };
+
+/* SYNCS; more: enum Sync. A warp whose try fails lets others run. */
+OPERATION(synchronise) {
+    uint64_t address[LANES], old[LANES];
+    const uint32_t *v = vector(w, c->from[2]);
+    uint32_t yes = 0;
+    addresses(w, c, 0, address);
+    if (c->space)
+        note(w, c, mask, address, 0);
+    for (uint32_t rest = mask; rest; rest &= c->uniform ? 0 : rest - 1) {
+        int i = first_of(rest);
+        uint8_t *at = shared_place(w, c, address[i], 8);
+        if (!at)
+            return;
+        memcpy(&old[i], at, 8);
+        uint64_t new = old[i];
+        switch (c->more) {
+        case SYNC_EXCHANGE: new = v[i] | (c->from[2] == ZERO ? 0 : (uint64_t)v[LANES + i] << 32); break;
+        case SYNC_ARRIVE_ONE: new = arrived(new, 1, 0); break;
+        case SYNC_ARRIVE: new = arrived(new, v[i], 0); break;
+        case SYNC_ARRIVE_AND_DROP: new = arrived(new, 1, 1); break;
+        default: yes |= (uint32_t)(old[i] >> 63 != v[i] >> 31) << i;
+        }
+        memcpy(at, &new, 8);
+    }
+    if (c->more == SYNC_CHECK || c->more == SYNC_TRY) {
+        put_predicate(w, c->p_to[0], yes, mask);
+        w->pause |= c->more == SYNC_TRY && mask & ~yes;
+    } else if (!c->uniform)
+        put_wide(w, c->to[0], old, mask);
+}
+
 const struct Named memory_operations[] = {
     {"load", load}, {"store", store}, {"load_constant", load_constant}, {"rows", rows}, {"copy_async", copy_async},
-    {"atomic", atomic}, {"query_space", query_space}, {NULL, NULL},
+    {"atomic", atomic}, {"query_space", query_space}, {"synchronise", synchronise},
+    {NULL, NULL},
 };
