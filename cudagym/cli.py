@@ -1,4 +1,4 @@
-"""The command line: `cudagym doctor | specs | grade | collect | sft | grpo | evaluate | demo`.
+"""The command line: `cudagym doctor | specs | grade | collect | dataset | sft | grpo | evaluate | demo`.
 
 Exit codes: 0 done, whatever the verdict; 2 bad arguments, with a sentence on standard error; 3 the grader or the
 machine failed, which says nothing about the kernel; 130 interrupted. With `--json`, standard output carries one
@@ -35,7 +35,7 @@ MAX_INPUT_BYTES = 16 << 20
 
 app = tyro.extras.SubcommandApp()
 
-Split = Literal["train", "unseen_shape", "unseen_op", "unseen_family"]
+Split = Literal["train", "unseen_shape", "unseen_op", "unseen_dtype", "unseen_family"]
 Teacher = Literal["scripted", "claude"]
 Json = Annotated[FlagCreatePairsOff[bool], arg(help="Print one JSON value instead of text.")]
 Device = Annotated[str, arg(help="Where kernels run: sim:h100, sim:a100, ... (`cudagym doctor` lists them).")]
@@ -256,6 +256,50 @@ def _estimate(run: RunOptions, teacher: Teacher) -> int:
         _print_json(found.model_dump(mode="json"))
     else:
         _print(estimate.estimate_table(found))
+    return DONE
+
+
+@app.command
+def dataset(
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN...")],
+    out: Annotated[Path, arg(metavar="FOLDER")],
+    keep: int = 4,
+    least: float = 0.0,
+    near: float = 0.85,
+    pairs: int = 8,
+    agents: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="AGENT")] = (),
+    json: Json = False,
+) -> int:
+    """Write the best kernels of runs as a Hugging Face data set: kernels, conversations, preferences, and a card.
+
+    For example `cudagym dataset runs/first --out kernels --keep 8`. Rollouts for held-out specs are refused.
+
+    Args:
+        runs: Folders of runs, such as runs/demo.
+        out: A folder that does not exist yet.
+        keep: Kernels per spec and device, at most: the fastest that differ in structure.
+        least: The least fraction of peak of a kernel, relative to the best one of its spec and device.
+        near: Of sources that share this much, names and numbers apart, the fastest stays.
+        pairs: Preference pairs per question, at most.
+        agents: Whose rollouts, as often as needed: scripted, claude, training for GRPO's. Default: the teachers'.
+    """
+    from cudagym import config
+
+    config.prepare_environment()  # before anything imports torch
+    from cudagym.agents import dataset as writer
+    from cudagym.agents.demonstrations import TEACHERS
+
+    settings = {"keep": keep, "least": least, "near": near, "pairs": pairs, "agents": agents or TEACHERS}
+    summary = writer.build(runs, out, writer.selection(settings))
+    if json:
+        _print_json({"folder": str(out), **summary.model_dump(mode="json")})
+    else:
+        print(
+            f"{summary.samples} of {summary.correct} correct kernels for {len(summary.specs)} specs, "
+            f"{summary.conversations} of them after repairs, and {summary.pairs} preference pairs.\n"
+            f"Left out: {summary.duplicates} near-duplicates, {summary.slow} slow ones, {summary.crowded} beyond "
+            f"{keep} per spec and device.\nThey are in {out}; {out / 'README.md'} says what they are."
+        )
     return DONE
 
 
