@@ -23,7 +23,7 @@ def test_the_defaults_pass() -> None:
 @pytest.mark.parametrize(
     ("values", "where", "reason"),
     [
-        ({"device": "sim:b200"}, "run.yaml", "sim:h100"),
+        ({"device": "sim:h900"}, "run.yaml", "sim:h100"),
         ({"rewards": {"compile": -1}}, "section `rewards` of run.yaml", "greater than or equal to 0"),
         ({"rewards": dict.fromkeys(("compile", "numeric", "throughput"), 0)}, "section `rewards`", "all weights are 0"),
         ({"collect": {"specs": ["scan_fp32"]}}, "section `collect`", "scan_fp32"),

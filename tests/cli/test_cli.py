@@ -131,7 +131,7 @@ def test_a_source_may_come_from_standard_input(run: Run, monkeypatch: pytest.Mon
         (["grade", "--spec", "gelu_fp32", "--source", "/"], "directory"),
         (["grade", "--spec", "gelu_fp32", "--source", "/dev/zero"], "MiB"),
         (["grade", "--spec", "gelu_fp23", "--source", "/dev/null"], "gelu_fp32"),
-        (["grade", "--spec", "gelu_fp32", "--source", "/dev/null", "--device", "sim:h200"], "sim:h100"),
+        (["grade", "--spec", "gelu_fp32", "--source", "/dev/null", "--device", "sim:h900"], "sim:h100"),
         (["grade", "--spec", "gelu_fp32"], "--source"),
         (["specs", "no_such_spec"], "no_such_spec"),
         (["specs", "no_such_file.py"], "no_such_file.py"),
