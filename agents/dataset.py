@@ -20,7 +20,7 @@ from pydantic import Field, ValidationError
 from cudagym import specs
 from cudagym.agents import card, guard
 from cudagym.agents.demonstrations import TEACHERS
-from cudagym.agents.structure import alike, behaviour, normalised, shingles
+from cudagym.agents.structure import Shingles, behaviour, is_near, normalised, shingles
 from cudagym.errors import UsageError
 from cudagym.record import Record
 from cudagym.rollouts import Message, Rollout, read
@@ -162,13 +162,12 @@ def choose(correct: Iterable[Origin], selection: Selection) -> tuple[list[Sample
 def _choose(origins: list[Origin], selection: Selection, dropped: Counter[str]) -> list[Sample]:
     """Of one spec and device's correct kernels, fastest first: the fastest of each group, then the second ones, ..."""
     best = _fraction(origins[0][0])
-    seen: list[frozenset[tuple[str, ...]]] = []
+    seen: list[Shingles] = []
     groups: dict[object, list[Origin]] = defaultdict(list)
     for rollout, run in origins:
-        cut = shingles(normalised(rollout.source))
         if _fraction(rollout) < selection.least * best:
             dropped["slow"] += 1
-        elif alike(seen, cut) >= selection.near:
+        elif is_near(cut := shingles(normalised(rollout.source)), seen, selection.near):
             dropped["duplicates"] += 1
         else:
             seen.append(cut)

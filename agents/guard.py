@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from cudagym import prompts, specs
 from cudagym.agents.demonstrations import check_trainable
-from cudagym.agents.structure import likeness, shingles
+from cudagym.agents.structure import Shingles, likeness, shingles
 from cudagym.errors import UsageError
 from cudagym.hardware import gpu
 from cudagym.rollouts import Rollout
@@ -22,7 +22,6 @@ NEAR = 0.6
 """Prompts that share this much of what tells prompts apart ask for nearly the same kernel."""
 _STYLES: tuple[prompts.Style, ...] = ("full", "compact")
 _WORDS = re.compile(r"\w+|[^\w\s]")
-Shingles = frozenset[tuple[str, ...]]
 
 
 def check(rollout: Rollout) -> None:

@@ -207,7 +207,10 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
     (
         "matmul",
         ("matmul",),
-        (("tensor_tile", "tiles in shared memory, products on the tensor cores", {"depth": (32, 64)}),),
+        (
+            ("tensor_tile", "tiles in shared memory, products on the tensor cores", {"depth": (32, 64)}),
+            ("tensor_packed", "large tiles read 16 bytes at a time, products on the tensor cores", {}),
+        ),
     ),
     (
         "matmul",
@@ -236,6 +239,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
         (
             ("keys_by_warp", "one warp per query streams keys and values from global memory", _WARPS),
             ("keys_by_block", "the warps of a block share the keys of one query", {"block": (128, 256)}),
+            ("split_keys", "several blocks share the keys of one query", {"block": (128, 256), "splits": (16, 32)}),
         ),
     ),
     (

@@ -238,6 +238,9 @@ def _matmul(spec: KernelSpec) -> Variables | None:
         "transposed": transposed,
         "type": "int" if exact else "float",
         "zero": "0" if exact else "0.0f",
+        "a": a.name,
+        "b": b.name,
+        "width": _width([a, b]),
         "fragment": _FRAGMENTS.get(spec.math, ""),
         "step": 8 if spec.math == "tf32" else 16,
         "a_at": a_at,
@@ -374,7 +377,11 @@ _NEEDS: Mapping[str, Callable[[KernelSpec, Variables], bool]] = {
     "reduce_packed_shuffle": lambda spec, found: _adds_floats(spec, found) and len(spec.inputs) == 1,
     "histogram_shared_counters": lambda spec, _: spec.inputs[0].dtype is DType.U8 and spec.outputs[0].axes == (256,),
     "matmul_packed_tile": lambda _, found: found["type"] == "float",
+    "stream_split_keys": lambda spec, _: "seq" not in spec.outputs[0].axes,
     "matmul_tensor_tile": lambda spec, found: bool(found["fragment"]) and _has_one_dtype(spec),
+    "matmul_tensor_packed": lambda spec, found: (
+        bool(found["fragment"]) and _has_one_dtype(spec) and not found["transposed"]
+    ),
     "matmul_dot4_tile": lambda spec, _: {p.dtype for p in spec.inputs} == {DType.I8},
 }
 """What a template asks beyond what its skeleton does."""

@@ -27,16 +27,17 @@ threadIdx blockIdx blockDim gridDim x y z solve
 """
 _KEPT = frozenset(_LANGUAGE.split())
 
+Shingles = frozenset[tuple[str, ...]]
 Behaviour = tuple[tuple[object, ...], ...]
 
 
-def shingles(tokens: list[str]) -> frozenset[tuple[str, ...]]:
+def shingles(tokens: list[str]) -> Shingles:
     """All runs of SHINGLE tokens; of fewer tokens, the one run there is."""
     last = max(1, len(tokens) - SHINGLE + 1)
     return frozenset(tuple(tokens[start : start + SHINGLE]) for start in range(last))
 
 
-def likeness(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
+def likeness(one: Shingles, other: Shingles) -> float:
     """The share of all shingles that both have, from 0 to 1."""
     return len(one & other) / len(one | other) if one or other else 1.0
 
@@ -77,6 +78,10 @@ def _octave(value: float) -> int:
     return round(log2(max(value, 2**-10)))
 
 
-def alike(one: Iterable[frozenset[tuple[str, ...]]], other: frozenset[tuple[str, ...]]) -> float:
-    """The greatest likeness of `other` to any of `one`; 0 when there is none."""
-    return max((likeness(each, other) for each in one), default=0.0)
+def is_near(cut: Shingles, others: Iterable[Shingles], near: float) -> bool:
+    """Whether the likeness of `cut` to any of the others is `near` or more."""
+    # Of two sets the smaller's size over the larger's is the most their likeness can be.
+    return any(
+        near * max(len(cut), len(other)) <= min(len(cut), len(other)) and likeness(cut, other) >= near
+        for other in others
+    )

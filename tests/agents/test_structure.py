@@ -8,7 +8,7 @@ import pytest
 
 from cudagym import specs
 from cudagym.agents.scripted import ScriptedTeacher
-from cudagym.agents.structure import behaviour, likeness, normalised, shingles
+from cudagym.agents.structure import behaviour, is_near, likeness, normalised, shingles
 from cudagym.device import KernelTime, Limiter
 from cudagym.verdict import Verdict
 
@@ -49,6 +49,15 @@ def test_short_texts_are_compared_too() -> None:
     assert likeness(shingles(["a"]), shingles(["a"])) == 1
     assert likeness(shingles(["a", "b"]), shingles(["a"])) == 0
     assert likeness(shingles([]), shingles([])) == 1
+
+
+def test_near_is_a_likeness_to_any_of_several() -> None:
+    words = [str(number) for number in range(104)]
+    cut, most, half = shingles(words), shingles(words[:-10]), shingles(words[:52])
+    assert likeness(cut, most) == pytest.approx(0.9, abs=0.02)
+    assert is_near(cut, [half, most], 0.85)
+    assert not is_near(cut, [half, most], 0.95)
+    assert not is_near(cut, [], 0.1)
 
 
 def verdict(*launches: tuple[float, float, float]) -> Verdict:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fake_grading import FakeGrading
@@ -43,6 +43,10 @@ def source(tmp_path: Path) -> Callable[[bytes], str]:
         return str(path)
 
     return write
+
+
+def test_every_split_can_be_listed() -> None:
+    assert get_args(cli.Split) == specs.SPLITS
 
 
 def test_specs_for_programs(run: Run) -> None:
