@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from cudagym import grader, prompts
 from cudagym.agents import claude
 from cudagym.agents.claude import BATCH_REQUESTS, Claude, dollars, most_usd, new_id
-from cudagym.agents.conversation import Conversation, system_message
+from cudagym.agents.conversation import AGENT, Conversation, system_message
 from cudagym.agents.ledger import NANO, Answered, Asked, Exhausted, Ledger
 from cudagym.agents.rollout import make_rollout
 from cudagym.config import ClaudeConfig
@@ -62,13 +62,16 @@ class Collector:
         device: str = "auto",
         seed: int = 0,
         weights: Weights | None = None,
+        agent: str = AGENT,
         progress: Progress | None = None,
         say: Say = lambda _: None,
     ) -> None:
+        """`agent` is what keys of rollouts begin with: teachers' rollouts are learned from, others are not."""
         self.config, self.ledger, self.log = config, ledger, log
         self.device, self.seed, self.weights = resolve_device(device), seed, weights or Weights()
         self.progress, self.say = progress or (lambda *_: None), say
-        self.conversations = plan(kernels, config, self.device, self.weights)
+        self.agent = agent
+        self.conversations = plan(kernels, config, self.device, self.weights, agent)
         self._exhausted = False
         self._asked_now = 0
         self._failure: CudagymError | OSError | None = None
@@ -79,7 +82,7 @@ class Collector:
 
     def _restore(self) -> None:
         """Take answers from the ledger and verdicts from the log."""
-        verdicts = {rollout.key: rollout.verdict for rollout in read(self.log.path) if rollout.agent == "claude"}
+        verdicts = {rollout.key: rollout.verdict for rollout in read(self.log.path) if rollout.agent == self.agent}
         for each in self.conversations:
             while each.key in self.ledger.answers:
                 key = each.key
@@ -302,11 +305,14 @@ class Collector:
         self.progress(sum(self._is_over(each) for each in self.conversations), len(self.conversations))
 
 
-def plan(kernels: Sequence[KernelSpec], config: ClaudeConfig, device: str, weights: Weights) -> list[Conversation]:
+def plan(
+    kernels: Sequence[KernelSpec], config: ClaudeConfig, device: str, weights: Weights, agent: str = AGENT
+) -> list[Conversation]:
     """Every conversation that the settings ask for, one sample of every spec before the next sample of any."""
     card = gpu(device.removeprefix("sim:"))
     questions = {spec.name: prompts.render(spec, card, weights=weights.model_dump()) for spec in kernels}
-    return [Conversation(spec, sample, questions[spec.name]) for sample, spec in _samples(kernels, config.samples)]
+    pairs = _samples(kernels, config.samples)
+    return [Conversation(spec, sample, questions[spec.name], agent=agent) for sample, spec in pairs]
 
 
 def _requests(asked: Sequence[Asked]) -> str:

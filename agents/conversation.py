@@ -97,11 +97,12 @@ class Conversation:
     question: str
     answers: list[Answered] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    agent: str = AGENT
 
     @property
     def key(self) -> str:
         """Of the next attempt."""
-        return f"{AGENT}/{self.spec.name}/{self.sample}.{len(self.answers)}"
+        return f"{self.agent}/{self.spec.name}/{self.sample}.{len(self.answers)}"
 
     def messages(self) -> tuple[Message, ...]:
         """What leads to the first answer that has no verdict yet."""

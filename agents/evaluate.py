@@ -1,166 +1,175 @@
-"""Evaluation: what a checkpoint's completions are worth, per split, with intervals.
+"""Evaluating: completions of a writer, graded through `cudagym.grader` like everybody's, as an Evaluation.
 
-Completions are sampled with a fixed seed, graded through `cudagym.grader`, like every other reward, and written
-to the run's rollouts. Rates carry Wilson intervals, means bootstrap intervals over attempts: they say how well
-the samples show what the policy does on these specs, and nothing about others. An attempt on which the grader
-itself failed counts nowhere, and `ungraded` says how many there were.
-
-`fast` is named after KernelBench's fast_p, but relative to the roofline instead of another implementation: the
-share of attempts that are correct and reach more than the fraction p of the device's peak.
+Batches of completions are written with seeds of their own, graded, and kept as rollouts a few at a time. What the log
+has is neither graded nor asked for again: an evaluation that was interrupted goes on, and ends as it would have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from cudagym import prompts, runs
-from cudagym.agents import policy
+from cudagym import grader, prompts, runs, specs
+from cudagym.agents import claude
+from cudagym.agents.claude import dollars
+from cudagym.agents.collector import Collector
 from cudagym.agents.demonstrations import TEACHERS
+from cudagym.agents.evaluation import Attempt, Evaluation
+from cudagym.agents.ledger import Asked, Ledger
+from cudagym.agents.ledger import read as read_ledger
 from cudagym.agents.rollout import make_rollout
-from cudagym.agents.stage import weights_digest
-from cudagym.agents.statistics import bootstrap_mean, paired_bootstrap, wilson
-from cudagym.config import EvaluateConfig
+from cudagym.agents.writers import Task, Writer
+from cudagym.config import ClaudeConfig, EvaluateConfig
 from cudagym.errors import UsageError
-from cudagym.grader import Progress, grade_many, resolve_device
+from cudagym.grader import Progress, resolve_device
 from cudagym.hardware import gpu
-from cudagym.record import Record
-from cudagym.report import Estimate, ScoreRow
-from cudagym.rewards.terms import Weights, score
-from cudagym.rollouts import RolloutLog
+from cudagym.prompts import Style
+from cudagym.rewards.terms import Weights, terms_of
+from cudagym.rollouts import Rollout, RolloutLog, read
 from cudagym.source import without_comments
-from cudagym.specs.spec import SPLITS, KernelSpec
-from cudagym.verdict import Status, Verdict
+from cudagym.specs.spec import KernelSpec
 
-FRACTIONS = (0.1, 0.25, 0.5, 0.75)
-"""The fractions of peak for `fast`."""
 RESERVED = (*TEACHERS, "training")
 """The first part of the keys of rollouts that are a teacher's, or were sampled while training."""
-OVERALL = "all"
-"""What stands for the split in the row over all attempts."""
-
-
-class Attempt(Record):
-    """One completion for one spec, and what it was worth."""
-
-    spec: str
-    split: str
-    sample: int
-    """Which of the spec's samples, from 0: pairs attempts of two evaluations."""
-    status: Status
-    compiled: bool
-    fraction: float
-    """Of peak; 0 unless correct."""
-    reward: float | None
-    """None when the grader failed."""
-    demonstrated: bool
-    """Whether it is one of the demonstrations, but for comments."""
-    program: str
-    """The source without comments."""
-
-
-class Evaluation(Record):
-    """All attempts of one policy. What can be said about them follows from these."""
-
-    policy: str
-    checkpoint: str
-    """A digest of its weights."""
-    device: str
-    seed: int
-    attempts: tuple[Attempt, ...]
-
-    @property
-    def rows(self) -> tuple[ScoreRow, ...]:
-        """The scores per split, and over all attempts when there is more than one split."""
-        present = [split for split in SPLITS if any(attempt.split == split for attempt in self.graded)]
-        rows = [self._row(split, [a for a in self.graded if a.split == split]) for split in present]
-        return (*rows, self._row(OVERALL, self.graded)) if len(rows) > 1 else tuple(rows)
-
-    @property
-    def graded(self) -> list[Attempt]:
-        return [attempt for attempt in self.attempts if attempt.reward is not None]
-
-    @property
-    def ungraded(self) -> int:
-        """Attempts on which the grader itself failed."""
-        return len(self.attempts) - len(self.graded)
-
-    @property
-    def demonstrated(self) -> Estimate:
-        """The share of attempts that repeat a demonstration, but for comments."""
-        return wilson(sum(attempt.demonstrated for attempt in self.attempts), len(self.attempts))
-
-    @property
-    def unique_correct(self) -> int:
-        """Different correct programs, comments apart."""
-        return len({(a.spec, a.program) for a in self.attempts if a.status == "correct"})
-
-    def _row(self, split: str, attempts: list[Attempt]) -> ScoreRow:
-        count = len(attempts)
-        return ScoreRow(
-            policy=self.policy,
-            split=split,
-            attempts=count,
-            compiled=wilson(sum(a.compiled for a in attempts), count),
-            correct=wilson(sum(a.status == "correct" for a in attempts), count),
-            fraction=bootstrap_mean([a.fraction for a in attempts], seed=self.seed),
-            fast={p: wilson(sum(a.fraction > p for a in attempts), count) for p in FRACTIONS},
-            reward=bootstrap_mean([a.reward or 0.0 for a in attempts], seed=self.seed),
-        )
+GRADED_AT_ONCE = 32
+"""Completions graded between two writes to the log: what an interruption can cost."""
 
 
 def evaluate(
-    checkpoint: Path,
-    specs: Sequence[KernelSpec],
+    writer: Writer,
+    kernels: Sequence[KernelSpec],
     settings: EvaluateConfig,
+    log: RolloutLog,
+    *,
+    name: str,
+    device: str = "auto",
+    seed: int = 0,
+    style: Style = "compact",
+    weights: Weights | None = None,
+    demonstrated: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Have `writer` write `settings.samples` completions per spec, and grade those that `log` does not have yet.
+
+    `name` says which policy it is, in the rollouts (`<name>/<spec>/<sample>`) and the scores. `demonstrated` are the
+    sources that the policy was trained on. Equal arguments give equal attempts. Raises UsageError when there is no
+    spec, for a name that cannot be, and when the log has rollouts of this name that another writer wrote.
+    """
+    check_name(name)
+    _check_specs(kernels)
+    card, weights = gpu(resolve_device(device).removeprefix("sim:")), weights or Weights()
+    stored = {rollout.key: rollout for rollout in read(log.path) if rollout.agent == name}
+    for rollout in stored.values():
+        if rollout.versions.get("model") != writer.digest:
+            raise UsageError(f"{log.path} has rollouts of another {name}: choose another name for this policy.")
+    questions = {spec.name: prompts.render(spec, card, style, weights=weights.model_dump()) for spec in kernels}
+    tasks = [Task(spec, sample, questions[spec.name]) for spec in kernels for sample in range(settings.samples)]
+    keys = {_key(name, task): task for task in tasks}
+    report = progress or (lambda reached, of: None)
+    report(sum(key in stored for key in keys), len(keys))
+    for start in range(0, len(tasks), settings.batch_size):
+        batch = tasks[start : start + settings.batch_size]
+        if all(_key(name, task) in stored for task in batch):
+            continue
+        written = list(zip(batch, writer.write(batch, seed=_seed(seed, start)), strict=True))
+        todo = [(task, completion) for task, completion in written if _key(name, task) not in stored]
+        for first in range(0, len(todo), GRADED_AT_ONCE):
+            some = todo[first : first + GRADED_AT_ONCE]
+            items = [(task.spec, prompts.extract_source(completion)) for task, completion in some]
+            for (task, completion), verdict in zip(
+                some, grader.grade_many(items, device=device, seed=seed), strict=True
+            ):
+                key = _key(name, task)
+                rollout = make_rollout(
+                    key, task.spec, task.question, completion, verdict, weights=weights, seed=seed, model=writer.digest
+                )
+                log.append(rollout)
+                stored[key] = rollout
+            report(sum(key in stored for key in keys), len(keys))
+    known = {without_comments(source) for source in demonstrated}
+    return Evaluation(
+        policy=name,
+        checkpoint=writer.digest,
+        device=resolve_device(device),
+        seed=seed,
+        specs=_hashes(kernels),
+        weights=weights.model_dump(),
+        attempts=tuple(_attempt(task.spec, task.sample, stored[key], known) for key, task in keys.items()),
+    )
+
+
+def evaluate_claude(
+    config: ClaudeConfig,
+    kernels: Sequence[KernelSpec],
+    settings: EvaluateConfig,
+    log: RolloutLog,
+    ledger: Ledger,
     *,
     name: str,
     device: str = "auto",
     seed: int = 0,
     weights: Weights | None = None,
-    log: RolloutLog | None = None,
     demonstrated: Iterable[str] = (),
     progress: Progress | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Evaluation:
-    """Sample and grade `settings.samples` completions per spec from a checkpoint or adapter folder.
+    """The same of Claude, asked once per sample within the ledger's budget, and for nothing that the ledger has.
 
-    `name` says which policy it is, in the rollouts (`<name>/<spec>/<sample>`) and the scores; rollouts that `log`
-    already has are not written again. `demonstrated` are the sources the policy was trained on. Equal arguments
-    give equal attempts. Raises UsageError when there is no spec or no checkpoint, and for a name that cannot be.
+    A refusal, or an answer that was cut off, is a failed attempt; one that never came is an ungraded one. Raises
+    UsageError, with all answers stored, when the budget is used up before the last one.
     """
     check_name(name)
-    if not specs:
-        raise UsageError("nothing to evaluate on: select at least one spec.")
-    card = gpu(resolve_device(device).removeprefix("sim:"))
-    wanted = [(spec, sample) for spec in specs for sample in range(settings.samples)]
-    asked = [prompts.render(spec, card, style="compact") for spec, _ in wanted]
-    completions = policy.complete(
-        policy.load(checkpoint),
+    _check_specs(kernels)
+    for event in read_ledger(ledger.path):
+        if isinstance(event, Asked) and _of(event.key, name) and event.request != claude.parameters(config):
+            raise UsageError(
+                f"{ledger.path} has answers of {name} to other settings of section `claude`: choose another name."
+            )
+    asked = config.model_copy(update={"samples": settings.samples, "attempts": 1})
+    weights = weights or Weights()
+    collector = Collector(
+        kernels,
         asked,
+        ledger,
+        log,
+        device=device,
         seed=seed,
-        temperature=settings.temperature,
-        max_new_tokens=settings.max_new_tokens,
-        batch_size=settings.batch_size,
+        weights=weights,
+        agent=name,
+        progress=progress,
+        say=say,
     )
-    sources = [prompts.extract_source(completion) for completion in completions]
-    items = [(spec, source) for (spec, _), source in zip(wanted, sources, strict=True)]
-    verdicts = grade_many(items, device=device, seed=seed, progress=progress)
-    if log is not None:
-        for (spec, sample), prompt, completion, verdict in zip(wanted, asked, completions, verdicts, strict=True):
-            key = f"{name}/{spec.name}/{sample}"
-            if key not in log:
-                log.append(make_rollout(key, spec, prompt, completion, verdict, weights=weights, seed=seed))
+    summary = asyncio.run(collector.run())
+    if summary.unfinished:
+        raise UsageError(
+            f"the budget of {dollars(ledger.budget)} was used up after {summary.answers} of {summary.conversations} "
+            "answers. They are stored: raise claude.budget_usd and repeat the command to go on."
+        )
     known = {without_comments(source) for source in demonstrated}
+    graded = {rollout.key: rollout for rollout in read(log.path) if rollout.agent == name}
+    attempts = []
+    for each in collector.conversations:
+        key = f"{name}/{each.spec.name}/{each.sample}.0"
+        if key in graded:
+            attempts.append(_attempt(each.spec, each.sample, graded[key], known))
+        else:
+            attempts.append(_unanswered(each.spec, each.sample, device, answered=key in ledger.answers))
     return Evaluation(
         policy=name,
-        checkpoint=weights_digest(checkpoint),
+        checkpoint=claude_digest(config),
         device=resolve_device(device),
         seed=seed,
-        attempts=tuple(
-            _attempt(spec, sample, source, verdict, weights, known)
-            for (spec, sample), source, verdict in zip(wanted, sources, verdicts, strict=True)
-        ),
+        specs=_hashes(kernels),
+        weights=weights.model_dump(),
+        attempts=tuple(sorted(attempts, key=lambda a: (list(_hashes(kernels)).index(a.spec), a.sample))),
     )
+
+
+def claude_digest(config: ClaudeConfig) -> str:
+    """A short name for how Claude is asked."""
+    return hashlib.sha256(json.dumps(claude.parameters(config), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def check_name(name: str) -> None:
@@ -170,32 +179,55 @@ def check_name(name: str) -> None:
     runs.check_name("policy", name)
 
 
-def compare(before: Evaluation, after: Evaluation) -> Estimate:
-    """The mean of `after`'s reward less `before`'s over the same (spec, sample), resampling these pairs.
-
-    Pairs one of which could not be graded are left out. Raises UsageError when none remain.
-    """
-    old = {(a.spec, a.sample): a.reward for a in before.graded}
-    new = {(a.spec, a.sample): a.reward for a in after.graded}
-    pairs = [(old[key] or 0.0, new[key] or 0.0) for key in old if key in new]
-    if not pairs:
-        raise UsageError(f"{before.policy} and {after.policy} have no (spec, sample) in common to compare.")
-    return paired_bootstrap([a for a, _ in pairs], [b for _, b in pairs], seed=before.seed)
+def _check_specs(kernels: Sequence[KernelSpec]) -> None:
+    if not kernels:
+        raise UsageError("nothing to evaluate on: select at least one spec.")
 
 
-def _attempt(
-    spec: KernelSpec, sample: int, source: str, verdict: Verdict, weights: Weights | None, known: set[str]
-) -> Attempt:
-    reward = score(verdict, weights)
-    program = without_comments(source)
+def _hashes(kernels: Sequence[KernelSpec]) -> Mapping[str, str]:
+    return {spec.name: specs.spec_hash(spec) for spec in kernels}
+
+
+def _key(name: str, task: Task) -> str:
+    return f"{name}/{task.spec.name}/{task.sample}"
+
+
+def _of(key: str, name: str) -> bool:
+    return key.partition("/")[0] == name
+
+
+def _seed(seed: int, start: int) -> int:
+    """Of the batch that begins with task `start`, so that it does not depend on the batches before."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{start}".encode()).digest()[:4])
+
+
+def _attempt(spec: KernelSpec, sample: int, rollout: Rollout, known: set[str]) -> Attempt:
+    terms = terms_of(rollout.verdict)
+    program = without_comments(rollout.source)
     return Attempt(
         spec=spec.name,
-        split=spec.split,
+        family=spec.family,
+        split=rollout.split,
         sample=sample,
-        status=verdict.status,
-        compiled=reward is not None and reward.terms.compile > 0,
-        fraction=verdict.fraction_of_peak or 0.0,
-        reward=None if reward is None else reward.total,
+        status=rollout.verdict.status,
+        compiled=terms is not None and terms.compile > 0,
+        fraction=rollout.verdict.fraction_of_peak or 0.0,
+        reward=rollout.reward,
         demonstrated=program in known,
         program=program,
+    )
+
+
+def _unanswered(spec: KernelSpec, sample: int, device: str, *, answered: bool) -> Attempt:
+    return Attempt(
+        spec=spec.name,
+        family=spec.family,
+        split=specs.split_on(spec, resolve_device(device)),
+        sample=sample,
+        status="no_answer",
+        compiled=False,
+        fraction=0.0,
+        reward=0.0 if answered else None,
+        demonstrated=False,
+        program="",
     )

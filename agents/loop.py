@@ -25,26 +25,27 @@ from rich.progress import (
 )
 
 from cudagym import report, specs
-from cudagym.agents import demonstrations, grpo, policy, sft
+from cudagym.agents import demonstrations, evaluations, grpo, policy, sft
 from cudagym.agents.claude import dollars
 from cudagym.agents.collect import collect
 from cudagym.agents.collector import Collector, Summary
 from cudagym.agents.demonstrations import TEACHERS, Verified
-from cudagym.agents.evaluate import Evaluation, check_name, compare, evaluate
-from cudagym.agents.ledger import Ledger
+from cudagym.agents.evaluate import check_name, claude_digest, evaluate, evaluate_claude
+from cudagym.agents.evaluation import Evaluation, compare
+from cudagym.agents.ledger import Asked, Ledger
+from cudagym.agents.ledger import read as read_ledger
 from cudagym.agents.rollout import make_rollout
-from cudagym.agents.stage import weights_digest
+from cudagym.agents.writers import Checkpoint, Laziness, Lazy, Scripted, Writer, check_scripted
 from cudagym.config import RunConfig
 from cudagym.errors import UsageError
 from cudagym.grader import Progress as Report
 from cudagym.grader import resolve_device
 from cudagym.hardware import gpu
-from cudagym.report import Estimate
 from cudagym.rewards.terms import Weights
 from cudagym.rewards.trl import Graded, make_reward_functions
 from cudagym.rollouts import Rollout, RolloutLog, read
 from cudagym.runs import RunFolder, write_atomic, write_json
-from cudagym.specs.spec import SPLITS, KernelSpec
+from cudagym.specs.spec import KernelSpec
 
 POLICIES = ("base", "sft", "grpo")
 """The checkpoints an evaluation compares, in the order they are made."""
@@ -113,7 +114,8 @@ class Loop:
         What Claude wrote so far is taken as it is. The scripted teacher is asked, or asked on, unless Claude is the
         only one that the run has asked.
         """
-        claude_was_asked = self.run.claude.exists() and self.run.claude.stat().st_size > 0
+        asked = (event.key for event in read_ledger(self.run.claude) if isinstance(event, Asked))
+        claude_was_asked = any(key.startswith("claude/") for key in asked)
         if not claude_was_asked or any(rollout.agent == "scripted" for rollout in self._rollouts()):
             self.demonstrate()
         rollouts = [rollout for rollout in self._rollouts() if rollout.agent in TEACHERS]
@@ -160,7 +162,10 @@ class Loop:
         names = [kernel.name for kernel in specs.select(self.config.collect.specs)]
         with self._timed("grpo"), self.run.open_rollouts() as log:
             functions = make_reward_functions(
-                device=self.device, seed=self.config.seed, listener=lambda step, batch: self._keep(log, step, batch)
+                device=self.device,
+                seed=self.config.seed,
+                listener=lambda step, batch: self._keep(log, step, batch),
+                shuffled=self.config.grpo.shuffle_rewards,
             )
             return grpo.refine(
                 start,
@@ -171,72 +176,112 @@ class Loop:
                 seed=self.config.seed,
             )
 
-    def evaluate(self, checkpoint: Path, name: str) -> Evaluation:
-        """Samples of a checkpoint on the evaluation's specs, graded. `name` is what the table calls it.
+    def checkpoint(self, folder: Path, base: Path | None = None) -> Checkpoint:
+        """A checkpoint or adapter, asked as the configuration says."""
+        return Checkpoint(folder, self.config.evaluate, chat=self.config.prompt == "chat", base=base)
+
+    def teacher(self) -> Scripted:
+        """The scripted teacher. Raises UsageError when it cannot write one of the evaluation's specs."""
+        check_scripted(self._evaluated())
+        return Scripted(self.config.evaluate.samples, self.config.seed)
+
+    def lazy(self, kind: Laziness) -> Lazy:
+        return Lazy(kind)
+
+    def evaluate(self, writer: Writer, name: str) -> Evaluation:
+        """Samples of a policy on the evaluation's specs, graded. `name` is what the table calls it.
 
         Raises UsageError for a name that cannot be, and when the run already has an evaluation of this name of
-        other weights.
+        another policy.
         """
-        check_name(name)
-        kept = self.run.path / "evaluations" / f"{name}.json"
-        if kept.exists():
-            known = Evaluation.model_validate_json(kept.read_text(encoding="utf-8"))
-            if known.checkpoint == weights_digest(checkpoint):
-                return known
-            raise UsageError(f"{kept} is of other weights than {checkpoint}: choose another name for this policy.")
-        demonstrated = [rollout.source for rollout in self._rollouts() if rollout.agent in TEACHERS]
-        with self.run.open_rollouts() as log, self._progress(f"evaluate {name}", "grading samples") as report_:
-            evaluation = evaluate(
-                checkpoint,
+        if (known := self._kept(name, writer.digest)) is not None:
+            return known
+        with self.run.open_rollouts() as log, self._progress(f"evaluate {name}", "samples") as report_:
+            found = evaluate(
+                writer,
                 self._evaluated(),
                 self.config.evaluate,
+                log,
+                name=name,
+                device=self.device,
+                seed=self.config.seed,
+                style="compact" if self.config.prompt == "compact" else "full",
+                weights=self.weights,
+                demonstrated=self._demonstrated(),
+                progress=report_,
+            )
+        return self._keep_evaluation(found)
+
+    def evaluate_claude(self, name: str) -> Evaluation:
+        """The same of Claude, as section `claude` of the configuration says and within its budget, one answer each."""
+        if (known := self._kept(name, claude_digest(self.config.claude))) is not None:
+            return known
+        with (
+            Ledger(self.run.claude, self.config.claude.budget_usd) as ledger,
+            self.run.open_rollouts() as log,
+            self._progress(f"evaluate {name}", "answers", lambda: _spent(ledger)) as report_,
+        ):
+            found = evaluate_claude(
+                self.config.claude,
+                self._evaluated(),
+                self.config.evaluate,
+                log,
+                ledger,
                 name=name,
                 device=self.device,
                 seed=self.config.seed,
                 weights=self.weights,
-                log=log,
-                demonstrated=demonstrated,
+                demonstrated=self._demonstrated(),
                 progress=report_,
+                say=lambda text: self._say(f"evaluate {name}", text),
             )
-        kept.parent.mkdir(exist_ok=True)
-        write_json(kept, evaluation.model_dump(mode="json"))
+        return self._keep_evaluation(found)
+
+    def _kept(self, name: str, digest: str) -> Evaluation | None:
+        """The run's evaluation of this name, if it has one. Raises UsageError when it is another policy's."""
+        check_name(name)
+        file = self.run.evaluations / f"{name}.json"
+        if not file.exists():
+            return None
+        known = evaluations.load(file)
+        if known.checkpoint != digest:
+            raise UsageError(f"{file} is of another policy than this one: choose another name for it.")
+        return known
+
+    def _keep_evaluation(self, evaluation: Evaluation) -> Evaluation:
+        evaluations.save(evaluation, self.run)
         return evaluation
+
+    def _demonstrated(self) -> list[str]:
+        return [rollout.source for rollout in self._rollouts() if rollout.agent in TEACHERS]
 
     def demo(self) -> str:
         """All stages. Returns the table that is also left in `table.txt`."""
         checkpoints = dict(zip(POLICIES, (self.base(), self.sft(), self.grpo()), strict=True))
-        evaluations = {name: self.evaluate(folder, name) for name, folder in checkpoints.items()}
-        text = self._summary(evaluations)
+        found = {name: self.evaluate(self.checkpoint(folder), name) for name, folder in checkpoints.items()}
+        text = self._summary(found)
         write_atomic(self.run.path / "table.txt", text + "\n")
         return text
 
-    def _summary(self, evaluations: dict[str, Evaluation]) -> str:
-        before, after = evaluations["sft"], evaluations["grpo"]
-        present = {attempt.split for attempt in before.attempts}
-        gains: dict[str, Estimate] = {
-            split: compare(_of_split(before, split), _of_split(after, split)) for split in SPLITS if split in present
-        }
-        gains["all"] = compare(before, after)
+    def _summary(self, found: dict[str, Evaluation]) -> str:
+        gains = [row for row in compare(found["sft"], found["grpo"]) if row.family == report.ALL]
         write_json(
             self.run.metrics,
             {
-                "rows": {name: [row.model_dump(mode="json") for row in e.rows] for name, e in evaluations.items()},
-                "grpo_less_sft": {split: gain.model_dump() for split, gain in gains.items()},
-                "demonstrated": {name: e.demonstrated.model_dump() for name, e in evaluations.items()},
-                "unique_correct": {name: e.unique_correct for name, e in evaluations.items()},
-                "ungraded": {name: e.ungraded for name, e in evaluations.items()},
+                "policies": {name: each.summary() for name, each in found.items()},
+                "grpo_less_sft": [row.model_dump(mode="json") for row in gains],
             },
         )
-        rows = [row for name in POLICIES for row in evaluations[name].rows]
+        rows = [row for name in POLICIES for row in found[name].rows]
         lines = [
-            report.to_text(report.scores_table(rows), width=130),
+            report.to_text(report.scores_table(rows), width=report.WIDE),
             "GRPO's mean reward less SFT's on the same specs and samples:",
-            *(f"  {split:13} {_interval(gain)}" for split, gain in gains.items()),
+            *(f"  {row.split:13} {report.signed(row.reward)}" for row in gains),
         ]
         lines += [
             f"{name}: {report.percent(e.demonstrated)} of completions repeat a demonstration;"
             f" {e.unique_correct} different correct sources; {e.ungraded} ungraded"
-            for name, e in evaluations.items()
+            for name, e in found.items()
         ]
         return "\n".join(lines)
 
@@ -273,14 +318,19 @@ class Loop:
 
     def _lines(self, stage: str, note: Callable[[], str]) -> Report:
         """Progress as one line at the start, at the end and every 15 seconds between."""
-        last, shown = -LINE_SECONDS, ""
+        last, shown, first = -LINE_SECONDS, "", -1
+        started = time.monotonic()
 
         def report_(reached: int, wanted: int) -> None:
-            nonlocal last, shown
+            nonlocal last, shown, first
+            now = time.monotonic()
+            first = reached if first < 0 else first
             text = f"{reached} of {wanted}  {note()}".rstrip()
-            if text != shown and (time.monotonic() - last >= LINE_SECONDS or reached == wanted):
-                last, shown = time.monotonic(), text
-                self._say(stage, text)
+            if text != shown and (now - last >= LINE_SECONDS or reached == wanted):
+                last, shown = now, text
+                rate = (reached - first) / (now - started)
+                left = f"  {(wanted - reached) / rate:.0f} s to go" if rate > 0 and reached < wanted else ""
+                self._say(stage, text + left)
 
         return report_
 
@@ -305,13 +355,3 @@ class Loop:
 
 def _spent(ledger: Ledger) -> str:
     return f"{dollars(ledger.spent)} of {dollars(ledger.budget)} spent"
-
-
-def _of_split(evaluation: Evaluation, split: str) -> Evaluation:
-    """The evaluation with the attempts of one split."""
-    attempts = tuple(attempt for attempt in evaluation.attempts if attempt.split == split)
-    return evaluation.model_copy(update={"attempts": attempts})
-
-
-def _interval(estimate: Estimate) -> str:
-    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"

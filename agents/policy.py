@@ -1,7 +1,9 @@
-"""The policy: a small Llama made from scratch, kept as an ordinary Hugging Face checkpoint folder."""
+"""The policy: a causal language model in an ordinary Hugging Face checkpoint folder, or a small Llama from scratch."""
 
 from __future__ import annotations
 
+import json
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 ADAPTER = "adapter_config.json"
 """The file by which peft, too, knows an adapter's folder."""
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_HUB_FILES = ("*.json", "*.safetensors", "tokenizer*", "*.model", "merges.txt", "vocab.*", "*.jinja")
 
 
 @contextmanager
@@ -50,6 +54,15 @@ class Policy(NamedTuple):
         with quiet():
             self.model.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+    def placed(self) -> Policy:
+        """The same on a GPU, in bfloat16, when there is one."""
+        import torch
+
+        if not torch.cuda.is_available():
+            return self
+        model: Any = self.model
+        return Policy(model.to("cuda", dtype=torch.bfloat16), self.tokenizer)
 
 
 def create(config: PolicyConfig, rows: Iterable[Mapping[str, str]], *, seed: int) -> Policy:
@@ -96,33 +109,106 @@ def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
     Policy(model, tokenizer).save(folder)
 
 
-def check_checkpoint(folder: Path) -> None:
-    """Raises UsageError unless `folder` has the files by which a checkpoint or an adapter is known."""
+def resolve(name: str | Path) -> Path:
+    """The folder of a checkpoint: `name` itself, or what the Hugging Face cache has under that name of a hub.
+
+    Raises UsageError when it is neither. With HF_HUB_OFFLINE=0 in the environment a model that is not in the cache is
+    downloaded.
+    """
+    folder = Path(name)
+    if folder.exists() or not _HUB_NAME.fullmatch(str(name)):
+        return folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=list(_HUB_FILES)))
+    except (HfHubHTTPError, FileNotFoundError, ValueError, ConnectionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"{name} is no folder here and is not in the Hugging Face cache. To download it from the hub, set "
+            f"HF_HUB_OFFLINE=0 in the environment and repeat the command. ({reason})"
+        ) from None
+
+
+def base_of(folder: Path, base: Path | None = None) -> Path | None:
+    """Where the weights lie that an adapter is for: `base`, or what its configuration names. None for a checkpoint.
+
+    Raises UsageError when the base is not there, or given for what is no adapter.
+    """
+    file = folder / ADAPTER
+    if not file.is_file():
+        if base is not None:
+            raise UsageError(f"{folder} is no adapter (it has no {ADAPTER}), so it needs no base.")
+        return None
+    try:
+        named = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except ValueError as error:
+        raise UsageError(f"{file} is damaged: {error}") from None
+    wanted = base or named
+    lacking = f"{folder} is an adapter, and the base it was trained on ({named}) is not there: name it with --base."
+    if not wanted:
+        raise UsageError(lacking)
+    try:
+        found = resolve(wanted)
+    except UsageError as error:
+        raise UsageError(f"{lacking} {error}") from None
+    if not (found / "config.json").is_file():
+        raise UsageError(lacking if base is None else f"{base} is no base: it has no config.json.")
+    return found
+
+
+def check_checkpoint(folder: Path, base: Path | None = None) -> None:
+    """Raises UsageError unless `folder` has the files by which a checkpoint is known, or those of an adapter whose
+    base is there."""
     if not folder.is_dir():
         raise UsageError(f"there is no checkpoint folder {folder}")
     if not any((folder / name).is_file() for name in ("config.json", ADAPTER)):
         raise UsageError(f"{folder} holds no checkpoint: neither config.json nor {ADAPTER} is there.")
+    base_of(folder, base)
 
 
-def load(folder: Path) -> Policy:
-    """The policy of a checkpoint folder, or of a LoRA adapter's folder, merged into the base it was trained on.
+def load(folder: Path, base: Path | None = None) -> Policy:
+    """The policy of a checkpoint folder, or of a LoRA adapter's folder, merged into its base.
 
-    Raises UsageError when the folder holds neither.
+    Raises UsageError when the folder holds neither, or what cannot be loaded.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    check_checkpoint(folder)
-    adapter = folder / ADAPTER
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
-    if adapter.is_file():
-        from peft import AutoPeftModelForCausalLM
+    check_checkpoint(folder, base)
+    under = base_of(folder, base)
+    try:
+        with quiet():
+            model: Any = AutoModelForCausalLM.from_pretrained(under or folder)
+            if under is not None:
+                from peft import PeftModel
 
-        with quiet():
-            model = AutoPeftModelForCausalLM.from_pretrained(str(folder)).merge_and_unload()
-    else:
-        with quiet():
-            model = AutoModelForCausalLM.from_pretrained(folder)
+                model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+        words = folder if under is None or any(folder.glob("tokenizer*")) else under
+        tokenizer = AutoTokenizer.from_pretrained(words, padding_side="left")
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UsageError(f"{folder} cannot be loaded as a causal language model: {reason}") from None
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     return Policy(model, tokenizer)
+
+
+def chat(policy: Policy, question: str) -> str:
+    """A question as the first message of a chat, in the policy's own template. Raises UsageError when it has none."""
+    check_chat(policy.tokenizer)
+    messages = [{"role": "user", "content": question}]
+    return str(policy.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def check_chat(tokenizer: Any) -> None:
+    """Raises UsageError unless the tokenizer has a chat template."""
+    if not tokenizer.chat_template:
+        raise UsageError(
+            f"the tokenizer of {tokenizer.name_or_path} has no chat template, which `prompt: chat` needs: "
+            "set prompt=full or prompt=compact, or take the instruction-tuned form of the model."
+        )
 
 
 def complete(

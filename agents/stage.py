@@ -117,7 +117,7 @@ def digest(rows: Sequence[Mapping[str, Any]]) -> str:
 def weights_digest(checkpoint: Path) -> str:
     """A short name for a checkpoint's weights."""
     total = hashlib.sha256()
-    for file in sorted(checkpoint.glob("*.safetensors")):
+    for file in sorted(checkpoint.glob("*.safetensors")) or sorted(checkpoint.glob("*.bin")):
         with file.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The command line: `cudagym doctor | specs | grade | collect | dataset | sft | grpo | evaluate | demo`.
+"""The command line: `cudagym doctor | specs | grade | collect | dataset | sft | grpo | evaluate | compare | demo`.
 
 Exit codes: 0 done, whatever the verdict; 2 bad arguments, with a sentence on standard error; 3 the grader or the
 machine failed, which says nothing about the kernel; 130 interrupted. With `--json`, standard output carries one
@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from cudagym.agents.loop import Loop
+    from cudagym.report import ComparisonRow
     from cudagym.specs.spec import KernelSpec
 
 DONE, BAD_ARGUMENTS, GRADER_FAILED, INTERRUPTED, PIPE_CLOSED = 0, 2, 3, 130, 141
@@ -37,6 +38,7 @@ app = tyro.extras.SubcommandApp()
 
 Split = Literal["train", "unseen_shape", "unseen_op", "unseen_dtype", "unseen_family"]
 Teacher = Literal["scripted", "claude"]
+Agent = Literal["scripted", "claude", "empty", "zeros"]
 Json = Annotated[FlagCreatePairsOff[bool], arg(help="Print one JSON value instead of text.")]
 Device = Annotated[str, arg(help="Where kernels run: sim:h100, sim:a100, ... (`cudagym doctor` lists them).")]
 
@@ -324,31 +326,116 @@ def grpo(run: Run) -> int:
 
 
 @app.command
-def evaluate(checkpoint: Path, run: Run, policy: Annotated[str | None, arg(metavar="NAME")] = None) -> int:
-    """Sample a checkpoint on train and held-out specs, grade what it writes, and print scores with intervals.
+def evaluate(
+    run: Run,
+    checkpoint: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="FOLDER|HUB/NAME")] = (),
+    agent: UseAppendAction[tuple[Agent, ...]] = (),
+    policy: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="NAME")] = (),
+    split: UseAppendAction[tuple[Split, ...]] = (),
+    base: Annotated[str | None, arg(metavar="FOLDER|HUB/NAME")] = None,
+) -> int:
+    """Sample policies on train and held-out specs, grade what they write, and print scores with intervals; several at
+    once are compared, pair by pair. With --name, repeating it resumes.
 
-    For example `cudagym evaluate --checkpoint runs/demo/checkpoints/sft --set evaluate.samples=4`.
+    For example `cudagym evaluate --name demo --checkpoint runs/demo/checkpoints/grpo --agent scripted --agent zeros`.
 
     Args:
-        checkpoint: A folder that transformers loads, or the folder of a LoRA adapter.
-        policy: What the table and the rollouts call it. Default: the checkpoint folder's name.
+        checkpoint: A folder that transformers loads, the folder of a LoRA adapter, or a name on the Hugging Face hub.
+        agent: The scripted teacher; Claude, within claude.budget_usd; or lazy sources, with an empty body or that clear
+            the outputs.
+        policy: What tables and rollouts call them, one for each, checkpoints first. Default: the checkpoint folder's
+            name, `teacher`, Claude's model, `empty` and `zeros`.
+        split: Only these splits, instead of evaluate.specs.
+        base: What the adapters were trained on, when it does not lie where they say.
     """
     from cudagym import config, report
 
     config.prepare_environment()  # before anything imports torch
-    from cudagym.agents.evaluate import check_name
-    from cudagym.agents.policy import check_checkpoint
+    from cudagym.agents import evaluations
+    from cudagym.agents.policy import check_checkpoint, resolve
 
-    name = checkpoint.resolve().name if policy is None else policy
-    check_checkpoint(checkpoint)
-    check_name(name)
-    evaluation = run.open(None).evaluate(checkpoint, name)
+    if split:
+        run = replace(run, set=(*run.set, f"evaluate.specs=[{', '.join(split)}]"))
+    names = _names(checkpoint, agent, policy, run)
+    under = None if base is None else resolve(base)
+    folders = [resolve(each) for each in checkpoint]
+    for folder in folders:
+        check_checkpoint(folder, under)
+    loop = run.open(None)
+    if run.name is None:
+        print(f"This run is {loop.run.path}; --name {loop.run.name} resumes it.", file=sys.stderr)
+    writers = [loop.checkpoint(folder, under) for folder in folders]
+    found = [loop.evaluate(writer, name) for writer, name in zip(writers, names, strict=False)]
+    for each, name in zip(agent, names[len(writers) :], strict=True):
+        if each == "claude":
+            found.append(loop.evaluate_claude(name))
+        else:
+            found.append(loop.evaluate(loop.teacher() if each == "scripted" else loop.lazy(each), name))
+    gains = evaluations.compare_all(found)
     if run.json:
-        rows = [row.model_dump(mode="json") for row in evaluation.rows]
-        _print_json({"policy": evaluation.policy, "rows": rows, "ungraded": evaluation.ungraded})
+        rows = [row.model_dump(mode="json") for row in gains]
+        _print_json({"run": str(loop.run.path), "policies": [each.summary() for each in found], "comparisons": rows})
     else:
-        _print(report.scores_table(evaluation.rows))
+        _print(report.scores_table([row for each in found for row in each.rows]), width=report.WIDE)
+        _print(report.families_table([row for each in found for row in each.families]), width=report.WIDE)
+        _print_gains(gains)
+        print(f"Every attempt: {loop.run.rollouts}; scores: {loop.run.path / 'scores.json'}")
     return DONE
+
+
+def _names(
+    checkpoints: Sequence[str], agents: Sequence[Agent], given: Sequence[str], run: RunOptions
+) -> tuple[str, ...]:
+    """What the policies are called. Raises UsageError for none, names that cannot be, and two of one name."""
+    from cudagym import config
+    from cudagym.agents.evaluate import check_name
+
+    if not checkpoints and not agents:
+        raise UsageError("nothing to evaluate: name a policy with --checkpoint or --agent.")
+    names = tuple(given)
+    if not names:
+        usual = {"scripted": "teacher", "empty": "empty", "zeros": "zeros"}
+        if "claude" in agents:
+            usual["claude"] = config.load(run.config, run.set).claude.model
+        names = (*(Path(each).resolve().name for each in checkpoints), *(usual[each] for each in agents))
+    if len(names) != len(checkpoints) + len(agents):
+        raise UsageError(f"--policy names {len(names)} of {len(checkpoints) + len(agents)} policies: name all or none.")
+    for name in names:
+        check_name(name)
+    if len(set(names)) < len(names):
+        raise UsageError(f"two policies are called alike ({', '.join(names)}): name each with --policy, in this order.")
+    return names
+
+
+@app.command
+def compare(
+    evaluations: Annotated[Positional[tuple[str, ...]], arg(metavar="RUN[:POLICY]")], json: Json = False
+) -> int:
+    """Compare evaluations pair by pair on the same specs and samples: per split, with intervals.
+
+    For example `cudagym compare runs/demo:sft runs/demo:grpo`, or `cudagym compare runs/seed0:grpo runs/control:grpo`.
+
+    Args:
+        evaluations: Folders of runs, each for all its evaluations, or with a policy for one of them.
+    """
+    from cudagym.agents import evaluations as kept
+
+    found = kept.named(evaluations)
+    if len(found) < 2:
+        raise UsageError("a comparison needs two evaluations: name another run or policy.")
+    gains = kept.compare_all(found)
+    if json:
+        _print_json([row.model_dump(mode="json") for row in gains])
+    else:
+        _print_gains(gains)
+    return DONE
+
+
+def _print_gains(gains: Sequence[ComparisonRow]) -> None:
+    from cudagym import report
+
+    if gains:
+        _print(report.comparisons_table([row for row in gains if row.family == report.ALL]), width=report.WIDE)
 
 
 @app.command
@@ -404,10 +491,11 @@ def _outline(spec: KernelSpec) -> dict[str, Any]:
     }
 
 
-def _print(renderable: RenderableType) -> None:
+def _print(renderable: RenderableType, width: int = 120) -> None:
+    """`width` is that of a file or a pipe."""
     from rich.console import Console
 
-    Console(highlight=False, width=None if sys.stdout.isatty() else 120).print(renderable)
+    Console(highlight=False, width=None if sys.stdout.isatty() else width).print(renderable)
 
 
 def _print_json(value: Any) -> None:

@@ -48,6 +48,7 @@ OWNED = ("output_dir", "reward_weights", "resume_from_checkpoint", "use_cpu")
 """Trainer fields that a run sets itself: its folder, `rewards`, its own resuming, the accelerator it finds."""
 
 Term = Literal["compile", "numeric", "throughput"]
+Prompt = Literal["compact", "full", "chat"]
 
 
 def prepare_environment() -> None:
@@ -177,8 +178,16 @@ class AdaptConfig(PretrainConfig):
     """How many per spec."""
 
 
+class GrpoConfig(StageConfig):
+    """Policy optimisation on the environment's reward."""
+
+    shuffle_rewards: bool = False
+    """A control: every completion is paid what another completion for the same prompt earned, drawn anew each step.
+    What training still changes then, it does not owe to the reward."""
+
+
 class EvaluateConfig(Record):
-    """How a checkpoint is evaluated."""
+    """How a policy is evaluated."""
 
     samples: int = Field(default=8, ge=1)
     """Completions per spec."""
@@ -195,13 +204,16 @@ class RunConfig(Record):
 
     seed: int = Field(default=0, ge=0)
     device: str = "sim:h100"
+    prompt: Prompt = "compact"
+    """How policies are asked, in training and evaluation: in four short lines, with everything that a writer must know
+    (`full`), or with that as the first message of a chat, in the tokenizer's own template (`chat`)."""
     rewards: dict[Term, float] = {"compile": 0.1, "numeric": 0.3, "throughput": 0.6}  # noqa: RUF012
     collect: CollectConfig = CollectConfig()
     claude: ClaudeConfig = ClaudeConfig()
     policy: PolicyConfig = PolicyConfig()
     sft: PretrainConfig = PretrainConfig()
     sft_lora: AdaptConfig = AdaptConfig(lora={})
-    grpo: StageConfig = StageConfig()
+    grpo: GrpoConfig = GrpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 
     @property
@@ -282,7 +294,7 @@ def arguments(kind: str, values: Mapping[str, Any], origin: str) -> dict[str, An
     converted = {}
     for key, value in values.items():
         if key not in hints:
-            known = [*hints, *StageConfig.model_fields, *AdaptConfig.model_fields]
+            known = [*hints, *AdaptConfig.model_fields, *GrpoConfig.model_fields]
             raise UsageError(f"{origin} has an unknown key `{key}`: {kind} has no such field.{_near(key, known)}")
         if key in OWNED:
             raise UsageError(f"{origin} sets `{key}`, which a run sets itself: remove that line.")

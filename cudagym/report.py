@@ -33,21 +33,56 @@ class Estimate(Record):
     high: float
 
 
+WIDE = 140
+"""Columns that a table of scores needs."""
+ALL = "all"
+"""What stands for the split and the family in a row over all of them."""
+
+
+class Spread(Record):
+    """How the fractions of peak of correct attempts are distributed. Without any, `quantiles` is empty."""
+
+    quantiles: Mapping[float, float]
+    histogram: tuple[int, ...]
+    """Counts in bins of equal width from 0 to 1."""
+
+
 class ScoreRow(Record):
-    """How one policy did on one split."""
+    """How one policy did on one split or family."""
 
     policy: str
-    split: str
+    split: str = ALL
+    family: str = ALL
+    specs: int
     attempts: int
     compiled: Estimate
     """The share of attempts that compiled."""
     correct: Estimate
     """The share of attempts that were correct."""
+    pass_at: Mapping[int, Estimate]
+    """pass@k by k."""
     fraction: Estimate
     """The mean fraction of peak, an incorrect attempt counting as 0."""
+    spread: Spread
     fast: Mapping[float, Estimate]
-    """fast_p by p: the share of attempts that are correct and reach more than the fraction p of peak."""
+    """fast_p by p: the share of attempts that are correct and reach at least the fraction p of peak."""
     reward: Estimate
+
+
+class ComparisonRow(Record):
+    """What one policy has more than another on the same specs and samples, of one split, one family, or all."""
+
+    before: str
+    after: str
+    split: str = ALL
+    family: str = ALL
+    specs: int
+    pairs: int
+    correct: Estimate
+    fraction: Estimate
+    reward: Estimate
+    p_value: float
+    """Of the difference in reward, two-sided, when each spec's could as well have had the other sign."""
 
 
 def visible(text: str) -> Text:
@@ -102,23 +137,72 @@ def specs_table(specs: Sequence[KernelSpec]) -> RenderableType:
 
 
 def scores_table(rows: Sequence[ScoreRow]) -> RenderableType:
-    """Evaluations, one row per policy and split, about 120 columns wide. Intervals stand beside all but the fast_p,
-    whose intervals are in the records."""
+    """Evaluations, one row per policy and split, about 130 columns wide. Intervals stand beside all but fast_p and
+    pass@k, whose intervals are in the records."""
     thresholds = sorted({p for row in rows for p in row.fast})
+    passes = sorted({k for row in rows for k in row.pass_at if k > 1})[-1:]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("policy", no_wrap=True)
     table.add_column("split", no_wrap=True)
     fasts = [f"fast\n{p:g}" for p in thresholds]
-    for heading in ["tries", "compiled", "correct", "of peak", *fasts, "reward"]:
+    chances = [f"pass\n@{k}" for k in passes]
+    for heading in ["tries", "compiled", "correct", *chances, "of peak", *fasts, "reward"]:
         table.add_column(heading, justify="right", no_wrap=True)
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         fast = [f"{row.fast[p].mean:.0%}" if p in row.fast else "" for p in thresholds]
+        chance = [f"{row.pass_at[k].mean:.0%}" if k in row.pass_at else "" for k in passes]
         reward = f"{row.reward.mean:.3f} [{row.reward.low:.2f}, {row.reward.high:.2f}]"
-        shares = [percent(share) for share in (row.compiled, row.correct, row.fraction)]
-        cells = [row.policy, row.split, str(row.attempts), *shares, *fast, reward]
+        compiled, correct, fraction = (percent(share) for share in (row.compiled, row.correct, row.fraction))
+        cells = [row.policy, row.split, str(row.attempts), compiled, correct, *chance, fraction, *fast, reward]
         last_of_policy = following is not None and following.policy != row.policy
         table.add_row(*(visible(cell) for cell in cells), end_section=last_of_policy)
     return table
+
+
+def families_table(rows: Sequence[ScoreRow]) -> RenderableType:
+    """Per policy and family: how many attempts are correct, and how their fractions of peak are distributed, with a
+    histogram from 0 to 1."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    quantiles = sorted({q for row in rows for q in row.spread.quantiles})
+    for heading in ("policy", "family"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("specs", "tries", "correct", *(f"{q:.0%}" for q in quantiles)):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("of peak, 0 to 1", no_wrap=True)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        known = [f"{row.spread.quantiles[q]:.2f}" if q in row.spread.quantiles else "" for q in quantiles]
+        cells = [row.policy, row.family, str(row.specs), str(row.attempts), percent(row.correct), *known]
+        last_of_policy = following is not None and following.policy != row.policy
+        bars = _bars(row.spread.histogram)
+        table.add_row(*(visible(cell) for cell in cells), bars, end_section=last_of_policy)
+    return table
+
+
+def comparisons_table(rows: Sequence[ComparisonRow]) -> RenderableType:
+    """What one policy has more than another, per split, per family and over all."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("policy", "less", "on"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("specs", "pairs", "correct", "of peak", "reward", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        where = row.split if row.split != ALL else row.family
+        gains = [signed(gain) for gain in (row.correct, row.fraction, row.reward)]
+        cells = [row.after, row.before, where, str(row.specs), str(row.pairs), *gains, f"{row.p_value:.2g}"]
+        last = following is not None and (following.before, following.after) != (row.before, row.after)
+        table.add_row(*(visible(cell) for cell in cells), end_section=last)
+    return table
+
+
+def signed(estimate: Estimate) -> str:
+    """`+0.053 [+0.027, +0.082]`: a difference and its interval."""
+    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"
+
+
+def _bars(counts: Sequence[int]) -> str:
+    """A histogram in one line. What is not empty shows."""
+    most = max(counts, default=0)
+    return "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // most) if most else 0] for count in counts)
 
 
 def doctor_table(found: Mapping[str, Any]) -> RenderableType:

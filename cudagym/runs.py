@@ -94,6 +94,7 @@ class RunFolder:
         self.claude = path / "claude.jsonl"
         self.metrics = path / "metrics.json"
         self.checkpoints = path / "checkpoints"
+        self.evaluations = path / "evaluations"
 
     @classmethod
     def open_or_create(

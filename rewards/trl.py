@@ -7,12 +7,15 @@ The dataset needs a column `spec` with the name of the spec each prompt asks for
 term in [0, 1] and can be used alone; weighting is the trainer's. Together they judge a batch once: whichever is
 called first grades it, and the others read the same verdicts. A completion the grader failed on is worth None,
 which TRL leaves out of the group's statistics.
+
+With `shuffled` the same rewards reach other completions: a control that training owes nothing to.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from random import Random
 from typing import Any, NamedTuple
 
 from cudagym import grader
@@ -60,18 +63,22 @@ Listener = Callable[[int, Sequence[Graded]], None]
 
 
 def make_reward_functions(
-    *, device: str = "auto", seed: int = 0, listener: Listener | None = None
+    *, device: str = "auto", seed: int = 0, listener: Listener | None = None, shuffled: bool = False
 ) -> list[RewardFunction]:
     """`compile_reward`, `numeric_reward` and `throughput_reward`, sharing one grading of each batch.
 
     `device` and `seed` are those of `cudagym.grade`. Each batch logs the share of every status as the metric
     `status/<status>`, and every completion's status as the column `status`, and goes to `listener`.
+
+    With `shuffled`, the completions of one prompt swap their rewards: all terms of one go to one other, by a
+    permutation that `seed`, the trainer's step and the spec decide. Every group keeps the rewards that it earned, their
+    mean, their variance and their Nones. Statuses and what `listener` hears stay each completion's own.
     """
     batch = _Batch(device, seed)
-    return [_reward_function(term, batch, listener) for term in TERMS]
+    return [_reward_function(term, batch, listener, shuffled) for term in TERMS]
 
 
-def _reward_function(term: str, batch: _Batch, listener: Listener | None) -> RewardFunction:
+def _reward_function(term: str, batch: _Batch, listener: Listener | None, shuffled: bool) -> RewardFunction:
     def reward(
         *,
         prompts: Sequence[Completion],
@@ -93,11 +100,27 @@ def _reward_function(term: str, batch: _Batch, listener: Listener | None) -> Rew
                 step = trainer_state.global_step if trainer_state else 0
                 listener(step, [Graded(*each) for each in zip(spec, prompts, texts, verdicts, strict=True)])
         terms = [terms_of(verdict) for verdict in verdicts]
+        if shuffled:
+            step = trainer_state.global_step if trainer_state else 0
+            terms = [terms[other] for other in _permutation(spec, prompts, f"{batch.seed}/{step}")]
         return [None if each is None else getattr(each, term) for each in terms]
 
     reward.__name__ = reward.__qualname__ = f"{term}_reward"
     reward.__doc__ = f"The term `{term}` of every completion."
     return reward
+
+
+def _permutation(specs: Sequence[str], prompts: Sequence[Completion], key: str) -> list[int]:
+    """For each completion the one whose reward it gets: one for the same spec and prompt. The same for the same key."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for index, (spec, prompt) in enumerate(zip(specs, prompts, strict=True)):
+        groups.setdefault((spec, str(prompt)), []).append(index)
+    found = list(range(len(specs)))
+    for (spec, _), members in groups.items():
+        drawn = Random(f"{key}/{spec}").sample(members, len(members))
+        for index, other in zip(members, drawn, strict=True):
+            found[index] = other
+    return found
 
 
 def _text(completion: Completion) -> str:

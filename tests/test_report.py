@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from cudagym import specs
 from cudagym.device import KernelTime, Limiter
-from cudagym.report import Estimate, ScoreRow, scores_table, specs_table, to_text, verdict_table, visible
+from cudagym.report import (
+    Estimate,
+    ScoreRow,
+    Spread,
+    families_table,
+    scores_table,
+    specs_table,
+    to_text,
+    verdict_table,
+    visible,
+)
 from cudagym.verdict import Diagnostic, Verdict
 
 CORRECT = Verdict(
@@ -71,10 +81,13 @@ def test_scores_show_intervals_where_there_are_any() -> None:
     row = ScoreRow(
         policy="grpo",
         split="unseen_op",
+        specs=4,
         attempts=32,
         compiled=sure,
         correct=unsure,
+        pass_at={1: unsure, 8: Estimate(mean=0.87, low=0.7, high=0.97)},
         fraction=unsure,
+        spread=Spread(quantiles={0.5: 0.42}, histogram=(0, 0, 8, 1, 0, 0, 0, 0, 0, 4)),
         fast={0.25: unsure, 0.5: sure},
         reward=unsure,
     )
@@ -84,3 +97,7 @@ def test_scores_show_intervals_where_there_are_any() -> None:
     assert "fast" in text
     assert "0.25" in text
     assert " 100% " in text
+    assert " 87% " in text
+    text = to_text(families_table([row]), width=140)
+    assert "0.42" in text
+    assert "  █▁     ▄" in text

@@ -10,11 +10,16 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from fake_grading import fake_verdict
 
+from cudagym import grader
 from cudagym.agents import demonstrations, grpo, policy
-from cudagym.config import StageConfig
+from cudagym.config import GrpoConfig, StageConfig
 from cudagym.errors import UsageError
 from cudagym.hardware import gpu
+from cudagym.rewards.terms import Weights
+from cudagym.rewards.trl import make_reward_functions
+from cudagym.verdict import Verdict
 
 SETTINGS: dict[str, Any] = {
     "max_steps": 2,
@@ -110,3 +115,30 @@ def test_an_adapter_is_trained_when_asked_for_with_fewer_prompts_than_a_batch(ba
 def test_no_prompts_are_refused(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no prompts"):
         grpo.refine(base, [], REWARDS, StageConfig(), tmp_path, seed=0)
+
+
+def test_shuffled_rewards_reach_the_trainer_in_real_steps(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: verdicts that depend on the text alone, here its length, no longer decide what it is paid."""
+
+    def by_length(items: list[tuple[str, str]], **_: Any) -> list[Verdict]:
+        return [fake_verdict(spec, "fast" if len(text) % 2 else "slow", "sim:h100", 0) for spec, text in items]
+
+    monkeypatch.setattr(grader, "grade_many", by_length)
+    functions = list(zip(make_reward_functions(shuffled=True), Weights().in_order(), strict=True))
+    rows = demonstrations.prompt_rows(SPECS, gpu("h100"))
+    folder = grpo.refine(base, rows, functions, GrpoConfig(**SETTINGS, shuffle_rewards=True), tmp_path / "g", seed=0)
+    moved = 0
+    for file in sorted(folder.glob("trainer/completions/*.parquet")):
+        table = pyarrow.parquet.read_table(file).to_pylist()
+        assert len(table) == 8
+        for prompt in {row["prompt"] for row in table}:
+            group = [row for row in table if row["prompt"] == prompt]
+            earned = [0.8 if len(row["completion"]) % 2 else 0.2 for row in group]
+            paid = [row["throughput_reward"] for row in group]
+            assert sorted(paid) == pytest.approx(sorted(earned))
+            moved += sum(abs(a - b) > 0.1 for a, b in zip(paid, earned, strict=True))
+    assert moved
+    with pytest.raises(UsageError, match="settings differ"):
+        grpo.refine(base, rows, functions, GrpoConfig(**SETTINGS), folder, seed=0)

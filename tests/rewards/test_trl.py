@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,15 +18,14 @@ TERMS = [[1.0, 1.0, 0.0, None], [1.0, 1.0, 0.0, None], [0.8, 0.2, 0.0, None]]
 
 def call(function: Any, completions: list[Any], **extra: Any) -> list[float | None]:
     columns = {"spec": ["gelu_fp32"] * len(completions), "split": ["train"] * len(completions)}
-    result: list[float | None] = function(
-        prompts=["p"] * len(completions),
-        completions=completions,
-        completion_ids=[[1]] * len(completions),
-        trainer_state=None,
-        environments=None,
-        **columns,
-        **extra,
-    )
+    given: dict[str, Any] = {
+        "prompts": ["p"] * len(completions),
+        "completions": completions,
+        "completion_ids": [[1]] * len(completions),
+        "trainer_state": None,
+        "environments": None,
+    }
+    result: list[float | None] = function(**given | columns | extra)
     return result
 
 
@@ -95,3 +95,27 @@ def test_the_weighted_sum_is_the_environments_reward() -> None:
     assert env.step("slow")[1] == pytest.approx(
         sum(weight * (term or 0) for weight, term in zip(weights.in_order(), terms, strict=True))
     )
+
+
+@pytest.mark.usefixtures("grading")
+def test_shuffled_rewards_stay_in_their_group_and_travel_whole() -> None:
+    heard: list[str] = []
+    functions = make_reward_functions(
+        shuffled=True, listener=lambda step, batch: heard.extend(each.verdict.status for each in batch)
+    )
+    completions = ["fast", "slow", "nonsense", "crash", *["nonsense"] * 4, *["fast", "crash"] * 4]
+    groups = ["p"] * 4 + ["q"] * 4 + ["r"] * 8
+
+    def paid(step: int) -> list[tuple[float | None, ...]]:
+        extra = {"prompts": groups, "trainer_state": SimpleNamespace(global_step=step)}
+        return list(zip(*(call(function, completions, **extra) for function in functions), strict=True))
+
+    plain = list(zip(*(call(function, completions) for function in make_reward_functions()), strict=True))
+    steps = [paid(step) for step in range(12)]
+    for step in steps:
+        for start, end in ((0, 4), (4, 8), (8, 16)):
+            assert sorted(map(str, step[start:end])) == sorted(map(str, plain[start:end]))
+    assert paid(3) == steps[3]
+    firsts = {step[0] for step in steps}
+    assert firsts == set(plain[:4])  # every reward of the group reached its first completion in some step
+    assert heard[:4] == ["correct", "correct", "build_failed", "grader_error"]
