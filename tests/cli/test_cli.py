@@ -252,7 +252,9 @@ def test_doctor_for_people_names_what_is_missing(run: Run, monkeypatch: pytest.M
     assert "sim:h100" in out
 
 
-@pytest.mark.parametrize("command", ["doctor", "specs", "grade", "collect", "sft", "grpo", "evaluate", "compare", "demo"])
+@pytest.mark.parametrize(
+    "command", ["doctor", "specs", "grade", "collect", "sft", "grpo", "evaluate", "compare", "demo"]
+)
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     assert command in run("--help")[1]
     code, out, _ = run(command, "--help")
