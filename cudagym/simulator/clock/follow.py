@@ -23,12 +23,15 @@ from cudagym.errors import InfrastructureError
 from cudagym.simulator.clock.decode import POOL, Decoded, Unfollowable, decode
 from cudagym.simulator.clock.image import Image
 from cudagym.simulator.clock.sass import SassKernel
+from cudagym.simulator.emit import GRID_WORKSPACE_SLOT
 
 _HERE = Path(__file__).parent
 _SOURCES = ("follow.c", "follow.h", "sass_integer.c", "sass_float.c", "sass_memory.c", "trace.h")
 _SHARED_RESERVED = 1024
 """Bytes at the start of a block's shared memory that the system has from compute capability 8.0 on."""
 _STACK_SLACK = 1024
+SHARED_WINDOW_HIGH, LOCAL_WINDOW_HIGH = 0x100, 0x200
+"""Upper words of generic addresses of shared and local memory, as in sass_memory.c."""
 _WARP = 32
 Words = NDArray[np.uint32]
 
@@ -87,7 +90,7 @@ ACCESS = np.dtype(
 
 
 class WarpTrace(NamedTuple):
-    """What one warp did, as arrays that live as long as its Traces."""
+    """What one warp did."""
 
     runs: NDArray[Any]
     accesses: NDArray[Any]
@@ -146,9 +149,8 @@ class Traces:
 def _array(address: int, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     if not count:
         return np.empty(0, dtype)
-    data: NDArray[Any] = np.frombuffer(
-        memoryview((ctypes.c_char * (count * dtype.itemsize)).from_address(address)), dtype
-    )
+    raw = (ctypes.c_char * (count * dtype.itemsize)).from_address(address)
+    data: NDArray[Any] = np.frombuffer(bytes(raw), dtype)
     return data
 
 
@@ -251,15 +253,27 @@ def _banks(
     if len(system) < first + len(launch.arguments):
         system += bytes(first + len(launch.arguments) - len(system))
     system[first : first + len(launch.arguments)] = launch.arguments
-    newer = int("".join(c for c in kernel.arch if c.isdigit())) >= 100
-    for offset, values in (
-        ((0x360, launch.block), (0x370, launch.grid), (0x37C, (_local_bytes(kernel, image),)))
-        if newer
-        else ((0x0, launch.block), (0xC, launch.grid), (0x28, (_local_bytes(kernel, image),)))
-    ):
-        for k, value in enumerate(values):
-            system[offset + 4 * k : offset + 4 * k + 4] = value.to_bytes(4, "little")
+    for offset, value in _system_words(kernel.arch, image, kernel, launch):
+        system[offset : offset + 4] = value.to_bytes(4, "little")
     return {number: bytes(data) for number, data in banks.items()}
+
+
+def _system_words(arch: str, image: Image, kernel: SassKernel, launch: Launch) -> Iterator[tuple[int, int]]:
+    """What the driver puts into bank 0 below the parameters: offsets and words."""
+    capability = int("".join(c for c in arch if c.isdigit()))
+    stack = _local_bytes(kernel, image)
+    workspace = address_of(GRID_WORKSPACE_SLOT) if launch.cooperative else 0
+    if capability >= 100:
+        block, grid, top = 0x360, 0x370, 0x37C
+    else:
+        block, grid, top = 0x0, 0xC, 0x28
+        high, low = (0x44, 0x48) if capability >= 90 else (0x8C, 0x90)
+        yield from ((0x1C, SHARED_WINDOW_HIGH), (0x24, LOCAL_WINDOW_HIGH))
+        yield from ((high, workspace >> 32), (low, workspace & 0xFFFFFFFF))
+    for axis in range(3):
+        yield block + 4 * axis, launch.block[axis]
+        yield grid + 4 * axis, launch.grid[axis]
+    yield top, stack
 
 
 def _pool(kernel: SassKernel, decoded: Decoded, banks: Mapping[int, bytes]) -> Words:

@@ -67,7 +67,7 @@ class Both(_Attempt):
         self.checked_launches += 1
 
 
-@pytest.mark.parametrize("arch", ["sm_75", "sm_86"])
+@pytest.mark.parametrize("arch", ["sm_75", "sm_80", "sm_86", "sm_89", "sm_90a", "sm_120"])
 @pytest.mark.parametrize("name", CASES)
 def test_programs_leave_the_same_memory(machine: Machine, name: str, arch: str) -> None:
     case = CASES[name](np.random.default_rng(1))
