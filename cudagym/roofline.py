@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cudagym.hardware import GPU, MathMode
 from cudagym.record import Shape
 from cudagym.specs.spec import KernelSpec
 
 
+_INSTEAD: Mapping[MathMode, MathMode] = {"fp8": "fp16"}
+"""What multiplies the same numbers exactly on cards that lack the pipe."""
+
+
 def math_mode(spec: KernelSpec, gpu: GPU) -> MathMode:
-    """The pipe that bounds the spec's flops on this card: plain fp32 where the card lacks the spec's own."""
-    return spec.math if spec.math in gpu.peak_tflops else "fp32"
+    """The pipe that bounds the spec's flops on this card. Where it lacks the spec's own that is one as exact, or else
+    plain fp32."""
+    wanted = (spec.math, _INSTEAD.get(spec.math, "fp32"))
+    return next((mode for mode in wanted if mode in gpu.peak_tflops), "fp32")
 
 
 def least_time_us(spec: KernelSpec, shape: Shape, gpu: GPU) -> float:

@@ -9,7 +9,7 @@ import pytest
 from cudagym import prompts, specs
 from cudagym.errors import UsageError
 from cudagym.hardware import GPUS
-from cudagym.roofline import least_time_us
+from cudagym.roofline import least_time_us, math_mode
 from cudagym.specs.inputs import make_inputs
 from cudagym.specs.spec import DType
 
@@ -114,6 +114,12 @@ def test_a_card_is_held_out_with_every_train_spec() -> None:
 @pytest.mark.parametrize("spec", specs.all_specs(), ids=lambda s: s.name)
 def test_a_launch_that_takes_longer_than_the_work_is_stated(spec: specs.KernelSpec) -> None:
     assert spec.ceiling or least_time_us(spec, spec.timing_shape, GPUS["h100"]) > 8
+
+
+def test_a_card_without_the_pipe_is_asked_for_another_as_exact() -> None:
+    spec = specs.get("scaled_matmul_fp8")
+    assert [math_mode(spec, GPUS[card]) for card in ("h100", "a100", "p100")] == ["fp8", "fp16", "fp32"]
+    assert math_mode(specs.get("matmul_bf16"), GPUS["t4"]) == "fp32"
 
 
 def test_indices_stay_below_their_scalar(user_file: Path) -> None:
