@@ -8,7 +8,6 @@ from cudagym.hardware import GPU, MathMode
 from cudagym.record import Shape
 from cudagym.specs.spec import KernelSpec
 
-
 _INSTEAD: Mapping[MathMode, MathMode] = {"fp8": "fp16"}
 """What multiplies the same numbers exactly on cards that lack the pipe."""
 
