@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from pydantic import Field
 
@@ -124,6 +124,55 @@ def larger(one: Counters, other: Counters) -> Counters:
     return Counters(**{name: max(getattr(one, name), getattr(other, name)) for name in Counters.model_fields})
 
 
+class Limiter(Record):
+    """One thing that bounds a launch, and the microseconds it would take were it the only one."""
+
+    name: str
+    time_us: float
+    advice: str
+
+
+class Traffic(Record):
+    """Bytes that a launch moves, whole grid."""
+
+    l1_bytes: float
+    """That its loads ask of the L1, in whole 32-byte sectors."""
+    l2_bytes: float
+    """Between the SMs and the L2, both ways."""
+    dram_bytes: float
+
+
+class LineCost(Record):
+    """What one line of the candidate's source costs a launch."""
+
+    line: int
+    issued: float
+    """Its share of the instructions that warps issue."""
+    stalled: float
+    """Its share of the time that warps wait before an instruction."""
+    reason: str
+    """What they wait for there, mostly."""
+
+
+class KernelTime(Record):
+    """Where one launch's time goes."""
+
+    kernel: str
+    time_us: float
+    occupancy: float
+    """Resident warps over the most the SM can hold."""
+    waves: float
+    limiters: tuple[Limiter, ...]
+    """Slowest first."""
+    stalls: dict[str, float] = Field(default_factory=dict)
+    """Shares of the time that warps wait before an instruction, by reason; empty where only counters are known."""
+    lines: tuple[LineCost, ...] = ()
+    """The costliest source lines first."""
+    traffic: Traffic | None = None
+    from_counters: str = ""
+    """Why the launch's machine code could not be followed, so that its time is the coarse one from counters."""
+
+
 MOST_WEIGHT = 2.5
 """How much more than the observed blocks the average block of a grid may do for these to stand for it. Grids whose
 work is uneven by rows, columns or triangles stay well below."""
@@ -144,6 +193,10 @@ class LaunchRun(Record):
     """Present when blocks were observed."""
     sampled: tuple[int, ...] = ()
     """Linear indices of the observed blocks."""
+    time: KernelTime | None = None
+    """By the clock, where it was asked and the launch's machine code can be followed."""
+    unfollowable: str = ""
+    """Why it cannot."""
 
     @property
     def weight(self) -> float:
@@ -193,32 +246,39 @@ class Limits(Record):
     """Which of the legal orders of warps and blocks a simulated GPU runs; 0: ascending. One number, one order."""
 
 
-class Limiter(Record):
-    """One thing that bounds a launch, and the microseconds it would take were it the only one."""
+class _Time(Record):
+    """How long a program takes. Times of different kinds do not compare."""
 
-    name: str
-    time_us: float
-    advice: str
-
-
-class KernelTime(Record):
-    """Where one launch's time goes."""
-
-    kernel: str
-    time_us: float
-    occupancy: float
-    """Resident warps over the most the SM can hold."""
-    waves: float
-    limiters: tuple[Limiter, ...]
-    """Slowest first."""
-
-
-class Time(Record):
-    """How long a program takes. Modelled and measured times are never mixed."""
-
-    kind: TimeKind
     time_us: float
     kernels: tuple[KernelTime, ...] = ()
+
+    def __lt__(self, other: Self) -> bool:
+        if type(other) is not type(self):
+            raise TypeError(f"a {type(self).__name__} and a {type(other).__name__} cannot be compared")
+        return self.time_us < other.time_us
+
+    def __add__(self, other: Self) -> Self:
+        """One program after the other."""
+        if type(other) is not type(self):
+            raise TypeError(f"a {type(self).__name__} and a {type(other).__name__} cannot be added")
+        return self.model_copy(
+            update={"time_us": self.time_us + other.time_us, "kernels": self.kernels + other.kernels}
+        )
+
+
+class ModelledTime(_Time):
+    """Predicted by the simulated GPU's clock."""
+
+    kind: Literal["modelled"] = "modelled"
+
+
+class MeasuredTime(_Time):
+    """Taken on a real GPU."""
+
+    kind: Literal["measured"] = "measured"
+
+
+Time = ModelledTime | MeasuredTime
 
 
 class Device(Protocol):

@@ -46,6 +46,8 @@ class Request(Record):
     checked: bool = False
     sample: int | None = None
     seed: int = 0
+    listing: str = ""
+    """What nvdisasm says of the program's machine code, for the clock; empty: counters alone."""
 
 
 class Failure(Record):
@@ -204,7 +206,12 @@ def _answer(machines: dict[str, Any], body: bytes, fds: list[int]) -> dict[str, 
             run = machine.execute(request.program, memory, checked=request.checked, limits=request.limits)
         else:
             run = machine.sample(
-                request.program, memory, seed=request.seed, limits=request.limits, blocks=request.sample
+                request.program,
+                memory,
+                seed=request.seed,
+                limits=request.limits,
+                blocks=request.sample,
+                listing=request.listing,
             )
         return {"run": run.model_dump(mode="json")}
     except Unsupported as error:

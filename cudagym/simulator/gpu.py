@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cudagym.build.program import Program
-from cudagym.device import Buffer, Limits, Run, Time
+from cudagym.device import Buffer, Limits, ModelledTime, Run
 from cudagym.hardware import GPU
 from cudagym.hardware import gpu as gpu_named
-from cudagym.simulator.clock import bounds
+from cudagym.simulator.clock.program import predict
+from cudagym.simulator.clock.sass import listing
 from cudagym.simulator.executor import Executor, Request
 
 
@@ -55,21 +56,22 @@ class SimulatedGPU:
         seed: int,
         blocks: int = 8,
         limits: Limits | None = None,
-    ) -> tuple[Run, Time | None]:
+    ) -> tuple[Run, ModelledTime | None]:
         """Observe a sample of blocks of every launch and predict the program's time. See Device.time."""
         run = self._executor.run(
             Request(
                 gpu=self._gpu.name,
-                program=_without_cubin(program),
+                program=program,
                 buffers=tuple(buffers),
                 limits=limits or Limits(),
                 sample=blocks,
                 seed=seed,
+                listing=listing(program.module.cubin) if program.module.cubin else "",
             )
         )
         if run.faults:
             return run, None
-        return run, bounds.predict(self._gpu, program, run, buffers)
+        return run, predict(self._gpu, program, run, buffers)
 
     def interrupt(self) -> None:
         self._executor.interrupt()
@@ -79,5 +81,5 @@ class SimulatedGPU:
 
 
 def _without_cubin(program: Program) -> Program:
-    """The simulated GPU executes PTX; the cubin need not travel."""
+    """The simulated GPU executes PTX, and reads machine code as text; the cubin need not travel."""
     return program.model_copy(update={"module": program.module.model_copy(update={"cubin": b""})})

@@ -34,12 +34,13 @@ from cudagym.build.program import (
     Upload,
     address_of,
 )
-from cudagym.device import Counters, Fault, LaunchRun, Limits, Run, larger
+from cudagym.device import Counters, Fault, KernelTime, LaunchRun, Limits, Run, larger
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
 from cudagym.simulator.calls import FREE, MALLOC, function_addresses
 from cudagym.simulator.clock.bounds import occupancy
+from cudagym.simulator.clock.program import Clock
 from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, HEAP_BYTES, HEAP_SLOT, LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
 from cudagym.simulator.flow import Flow, flow_of, operands, results
@@ -231,15 +232,24 @@ class Machine:
         return ()
 
     def sample(
-        self, program: Program, memory: Mapping[int, Memory], *, seed: int, limits: Limits, blocks: int = 8
+        self,
+        program: Program,
+        memory: Mapping[int, Memory],
+        *,
+        seed: int,
+        limits: Limits,
+        blocks: int = 8,
+        listing: str = "",
     ) -> Run:
-        """Observes `blocks` blocks of every launch, chosen by `seed`.
+        """Observes `blocks` blocks of every launch, chosen by `seed`, and times it if `listing` holds the machine code.
 
         The other blocks run where their cost, extrapolated from the observed ones, fits what is left of
         `limits.warp_instructions`; else the launch is not complete.
         """
         started = time.monotonic()
         attempt = _Attempt(self, program, memory, limits, False)
+        inputs = sum(m.bytes.size for m in memory.values() if m.has_content)
+        attempt.clock = Clock(self.gpu, program, inputs, listing, seed) if listing else None
         attempt.run_sampled(random.Random(seed), max(1, blocks))
         return Run(
             faults=tuple(attempt.faults),
@@ -275,6 +285,7 @@ class _Attempt:
         self.places: dict[int, Place] = {}
         self.flags: dict[int, int] = {}
         self.scratch_bytes = self.allocations = self.host_bytes = 0
+        self.clock: Clock | None = None
         self.watchable = _WATCHED_LIMIT
         self.variables = {variable.slot for variable in program.module.variables}
         self.kernels = self._load()
@@ -450,7 +461,15 @@ class _Attempt:
                 if (place := (record.other_site, record.site)) not in self.suspicions:
                     self.suspicions[place] = grid.explainer.explain(record)
 
-    def _note(self, grid: _Grid, counters: Counters | None, *, complete: bool, sampled: tuple[int, ...] = ()) -> None:
+    def _note(
+        self,
+        grid: _Grid,
+        counters: Counters | None,
+        *,
+        complete: bool,
+        sampled: tuple[int, ...] = (),
+        timed: KernelTime | str | None = None,
+    ) -> None:
         instructions, accesses = grid.totals()
         self.launches.append(
             LaunchRun(
@@ -461,10 +480,13 @@ class _Attempt:
                 global_accesses=accesses,
                 counters=counters,
                 sampled=sampled,
+                time=timed if isinstance(timed, KernelTime) else None,
+                unfollowable=timed if isinstance(timed, str) else "",
             )
         )
 
     def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int) -> None:
+        timed = self.clock.launch(launch, self.host) if self.clock else None
         chosen = choose_blocks(launch, chooser, blocks)
         ids = np.array(chosen, np.uint32)
         rest = launch.blocks - len(chosen)
@@ -495,7 +517,7 @@ class _Attempt:
                 self.faults.append(fault)
                 return
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
-            self._note(grid, counters, complete=complete and fault is None, sampled=chosen)
+            self._note(grid, counters, complete=complete and fault is None, sampled=chosen, timed=timed)
 
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int) -> bool:
         """Whether the rest of this launch, at the cost of the chosen blocks, fits what is left of the budget."""

@@ -18,7 +18,7 @@ from cudagym.agents.scripted import ScriptedTeacher
 from cudagym.build.program import address_of
 from cudagym.device import Buffer, Limits
 from cudagym.hardware import MathMode, gpu
-from cudagym.simulator.clock.bounds import predict
+from cudagym.simulator.clock.program import predict
 from cudagym.verdict import Verdict
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
-"""The clock: how long a program would take on a GPU, from counters of a few observed blocks.
+"""Bounds: what a launch could take at least, limit by limit, from counters of a few observed blocks.
 
 For every launch the work of an average block is scaled to the grid and held against each thing that could bound
 it: issue slots and pipes of an SM, its load/store unit, the L2, DRAM, the latency of one warp's own instructions,
 and serialised atomics. They overlap, though not perfectly: the launch's time is their `OVERLAP`-norm, a little
-above the slowest. The program's time is the sum over its steps. Nothing here looks at names or source text.
+above the slowest. Nothing here looks at names or source text. It stands in where machine code cannot be followed, and
+knows what to advise.
 
 Constants are round figures between what micro-benchmark studies measure on several architectures:
 
@@ -15,12 +16,11 @@ Constants are round figures between what micro-benchmark studies measure on seve
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from cudagym.build.program import Allocate, Copy, Fill, Kernel, Launch, Program, Upload
-from cudagym.device import Buffer, Counters, KernelTime, LaunchRun, Limiter, Run, Time
+from cudagym.build.program import Kernel, Launch
+from cudagym.device import Counters, KernelTime, LaunchRun, Limiter
 from cudagym.hardware import GPU, MathMode
 
 WARP = 32
@@ -72,41 +72,11 @@ class Footprint(NamedTuple):
     total: int
 
 
-def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> Time:
-    """The program's time on `gpu`, from a run over `buffers` with counters for every launch of the plan."""
-    scratch = sum(step.size for step in program.plan.steps if isinstance(step, Allocate))
-    footprint = Footprint(
-        readable=scratch + sum(buffer.size for buffer in buffers if buffer.holds_input),
-        total=scratch + sum(buffer.size for buffer in buffers),
-    )
-    kernels = []
-    for launch, observed in zip(program.plan.launches, run.launches, strict=True):
-        if observed.counters is None:
-            raise ValueError(f"the launch of {launch.kernel} was not observed")
-        kernel = program.module.kernel(launch.kernel)
-        kernels.append(_LaunchModel(gpu, kernel, launch, observed, observed.counters, footprint).time())
-    return Time(
-        kind="modelled",
-        time_us=sum(kernel.time_us for kernel in kernels) + _transfers_us(gpu, program),
-        kernels=tuple(kernels),
-    )
-
-
-def _transfers_us(gpu: GPU, program: Program) -> float:
-    """Fills, copies and uploads: a launch's overhead and their bytes at the bandwidth of DRAM."""
-    total = 0.0
-    for step in program.plan.steps:
-        match step:
-            case Fill():
-                moved = step.count * step.width
-            case Copy():
-                moved = 2 * step.size
-            case Upload():
-                moved = len(step.data)
-            case _:
-                continue
-        total += LAUNCH_US + moved / (gpu.bandwidth * DRAM_EFFICIENCY) * 1e6
-    return total
+def kernel_time(gpu: GPU, kernel: Kernel, launch: Launch, observed: LaunchRun, footprint: Footprint) -> KernelTime:
+    """What bounds a launch, from the counters of its observed blocks. Raises ValueError without counters."""
+    if observed.counters is None:
+        raise ValueError(f"the launch of {launch.kernel} was not observed")
+    return _LaunchModel(gpu, kernel, launch, observed, observed.counters, footprint).time()
 
 
 class _LaunchModel:

@@ -213,7 +213,9 @@ static inline void note_run(struct Thread_group *w, uint32_t start, uint32_t end
 static uint64_t run_warp(struct Thread_group *w) {
     struct Follower *f = w->follower;
     const struct Code *code = f->code;
-    uint64_t before = w->issued, share = before + SLICE;
+    /* A block that is cut off at its limit has had all its warps come equally far. */
+    uint64_t fair = f->launch.block_limit / f->launch.warps, before = w->issued;
+    uint64_t share = before + (fair < SLICE ? fair + 1 : SLICE);
     w->pause = 0;
     while (f->fault == OK && w->issued < share && !w->pause && (w->active || pick(w, -1))) {
         uint32_t pc = w->pc, start = pc, active = w->active;

@@ -23,6 +23,7 @@ from cudagym.errors import InfrastructureError
 from cudagym.simulator.clock.decode import POOL, Decoded, Unfollowable, decode
 from cudagym.simulator.clock.image import Image
 from cudagym.simulator.clock.sass import SassKernel
+from cudagym.simulator.clock.trace import Trace
 from cudagym.simulator.emit import GRID_WORKSPACE_SLOT
 
 _HERE = Path(__file__).parent
@@ -59,26 +60,6 @@ class _Launch(ctypes.Structure):
     ]
 
 
-class _WarpRecord(ctypes.Structure):
-    """struct Warp of trace.h."""
-
-    _fields_ = [(name, ctypes.c_uint64) for name in ("first_run", "runs", "first_access", "accesses", "instructions")]
-
-
-class TraceRecord(ctypes.Structure):
-    """struct Trace of trace.h."""
-
-    _fields_ = [
-        ("block", ctypes.c_uint32),
-        ("warps", ctypes.c_uint32),
-        ("warp", ctypes.POINTER(_WarpRecord)),
-        ("runs", ctypes.c_void_p),
-        ("accesses", ctypes.c_void_p),
-        ("lines", ctypes.c_void_p),
-        ("whole", ctypes.c_uint32),
-    ]
-
-
 RUN = np.dtype([("start", np.uint32), ("length", np.uint32)])
 ACCESS = np.dtype(
     [
@@ -104,7 +85,7 @@ class Traces:
 
     def __init__(self, library: ctypes.CDLL, handle: int, count: int, keep: object) -> None:
         self._library, self._handle, self._keep = library, handle, keep
-        self.records = ctypes.cast(library.follow_traces(handle), ctypes.POINTER(TraceRecord * count)).contents
+        self.records = ctypes.cast(library.follow_traces(handle), ctypes.POINTER(Trace * count)).contents
         """`count` of struct Trace: `ctypes.addressof` is what replay.c takes."""
 
     def __del__(self) -> None:

@@ -96,7 +96,7 @@ def disassemble(cubin: bytes, file: str = FILE) -> dict[str, SassKernel]:
 
     Raises InfrastructureError without nvdisasm, GraderError when it cannot read the cubin.
     """
-    return read(_text(cubin), file)
+    return read(listing(cubin), file)
 
 
 @functools.lru_cache(maxsize=64)
@@ -154,7 +154,7 @@ def _instruction(found: re.Match[str], line: int | None) -> Instruction:
     )
 
 
-def _text(cubin: bytes) -> str:
+def listing(cubin: bytes) -> str:
     """nvdisasm's output, kept in the cache. It runs in a box, since the code it reads is a candidate's."""
     program, version = _nvdisasm()
     store = Store("sass")
