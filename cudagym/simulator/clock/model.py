@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -231,15 +232,17 @@ class _Model:
         return one.cycles + per_block * (self.on_sm - self.resident), done
 
     def sm_blocks(self, waves: int) -> list[int]:
-        """Linear indices of blocks that one SM runs in `waves` waves, spread evenly over the grid."""
-        sm, blocks = self.seed % self.active, []
-        chosen = [self.waves * k // waves for k in range(waves)]
-        for number in chosen:
+        """Linear indices of blocks for one SM, in `waves` waves spread evenly over the grid.
+
+        The SM gets one block of every `sms` neighbours, at random: a fixed one could always hit those that do less.
+        """
+        chooser, blocks = random.Random(self.seed), []
+        for number in (self.waves * k // waves for k in range(waves)):
             for place in range(self.resident):
-                block = (number * self.resident + place) * self.gpu.sms + sm
-                if block < self.total:
-                    blocks.append(block)
-        return blocks[: self.on_sm] or [0]
+                first = (number * self.resident + place) * self.gpu.sms
+                if first < self.total:
+                    blocks.append(chooser.randrange(first, min(self.total, first + self.gpu.sms)))
+        return blocks
 
     # What binds
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cudagym.hardware import gpu
-from cudagym.simulator.clock.pipes import KINDS, PIPES, matrix_shape, ops_of, pipe_of, space_of
+from cudagym.simulator.clock.decode import space_of
+from cudagym.simulator.clock.pipes import KINDS, PIPES, matrix_shape, ops_of, pipe_of
 from cudagym.simulator.clock.sass import Instruction
+from cudagym.simulator.clock.trace import SPACES
 
 
 def instruction(text: str, *, reuse: int = 0) -> Instruction:
@@ -48,7 +50,7 @@ def instruction(text: str, *, reuse: int = 0) -> Instruction:
 )
 def test_pipes_and_spaces(text: str, pipe: str, space: str | None) -> None:
     assert pipe_of(instruction(text)) == pipe
-    assert space_of(instruction(text)) == space
+    assert SPACES[space_of(instruction(text))] == space
 
 
 @pytest.mark.parametrize(
@@ -93,9 +95,8 @@ def test_tensor_cores_run_at_the_rate_of_the_card(card: str, cycles: int) -> Non
 
 
 def test_barriers_know_their_number_and_warps() -> None:
-    named, whole = ops_of(
-        [instruction("BAR.SYNC 0x1, 0x40"), instruction("BAR.SYNC.DEFER_BLOCKING 0x0")], gpu("a100"), 8
-    )
+    code = [instruction("BAR.SYNC 0x1, 0x40"), instruction("BAR.SYNC.DEFER_BLOCKING 0x0")]
+    named, whole = ops_of(code, gpu("a100"), 8)
     assert (named.barrier, named.count, KINDS[named.kind]) == (1, 2, "wait")
     assert (whole.barrier, whole.count) == (0, 0)
     assert PIPES[named.pipe] == "control"
