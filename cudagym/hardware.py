@@ -92,8 +92,6 @@ class SM(Record):
     registers: int = 65536
     register_granule: int = 256
     """Registers are handed to a warp in units of this many."""
-    warp_granule: int = 4
-    """Registers are handed to a block as if its warps were a multiple of this."""
     max_warps: int
     max_blocks: int
     max_threads_per_block: int = 1024
@@ -142,7 +140,6 @@ PASCAL_DATACENTRE = SM(
     shared_bytes_per_block=48 * _KIB,
     shared_granule=256,
     shared_reserved=0,
-    warp_granule=2,
     max_warps=64,
     max_blocks=32,
     alu_latency=6,
@@ -168,7 +165,6 @@ PASCAL = PASCAL_DATACENTRE.model_copy(
         "special": 32,
         "l1_bytes": 144 * _KIB,
         "shared_sizes": _kib(96),
-        "warp_granule": 4,
         "sources": "[P]; latencies and L1 as the P100's",
     }
 )

@@ -51,7 +51,7 @@ L2_USABLE = 0.8
 
 
 def occupancy(gpu: GPU, kernel: Kernel, launch: Launch) -> int:
-    """Blocks of this launch that fit one SM at a time; 0 when not even one does."""
+    """Blocks of this launch that fit one SM at a time; 0 when not even one does. As in NVIDIA's cuda_occupancy.h."""
     sm = gpu.sm
     warps = math.ceil(launch.threads / WARP)
     registers = math.ceil(max(kernel.registers, 1) * WARP / sm.register_granule) * sm.register_granule
@@ -60,7 +60,7 @@ def occupancy(gpu: GPU, kernel: Kernel, launch: Launch) -> int:
     return min(
         sm.max_blocks,
         sm.max_warps // warps,
-        sm.registers // (registers * math.ceil(warps / sm.warp_granule) * sm.warp_granule),
+        sm.registers // sm.schedulers // registers * sm.schedulers // warps,
         sm.shared_bytes // shared,
     )
 

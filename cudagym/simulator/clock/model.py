@@ -27,15 +27,15 @@ from cudagym.simulator.clock.replay import REASONS, Asked, Chip, Replay, replay,
 from cudagym.simulator.clock.sass import SassKernel
 
 SECTOR_BYTES = 32
-REPLAYED = 4_000_000
+REPLAYED = 3_000_000
 """Warp instructions that one SM replays, about."""
 MOST_REPLAYED = 24_000_000
 """Beyond this, blocks are cut short."""
-PLAYED = 6_000_000
+PLAYED = 3_000_000
 """Warp instructions of the waves that are played over the L2, about."""
 SECONDS = 20.0
 """That following one set of blocks may take."""
-MOST_WAVES = 6
+MOST_WAVES, MOST_PLACES = 6, 3
 MOST_LINES = 12
 
 STORES = (KINDS.index("store"), KINDS.index("atomic"))
@@ -117,8 +117,8 @@ class _Model:
     def run(self) -> Modelled:
         self.ops = ops_of(self.sass.instructions, self.gpu, self.warps)
         cost = max(1, self.follow([self.total // 2], MOST_REPLAYED).instructions)
-        traffic = self.play(cost)
-        self.apply(traffic, cost)
+        traffic, part = self.play(cost)
+        self.apply(traffic, part)
         cycles, done = self.replay(cost)
         time_us = cycles / self.clock_hz * 1e6 + LAUNCH_US
         occupied = self.warps * self.resident / self.gpu.max_warps_per_sm
@@ -143,31 +143,38 @@ class _Model:
 
     # The L2
 
-    def play(self, cost: int) -> Asked:
-        """Plays up to two waves from the middle of the grid, the first only to fill the L2."""
-        gpu, together = self.gpu, min(self.total, self.gpu.sms * self.resident)
-        limit = self.play_limit()
-        whole = cost <= limit
-        waves = min(2, self.waves, max(1, PLAYED // (together * cost))) if whole else 1
-        first = max(0, (self.waves - waves) // 2) * together
-        blocks = range(first, min(self.total, first + waves * together))
-        return wave(
-            self.ops,
-            self.follow(blocks, limit),
-            sms=self.active,
-            resident=self.resident,
-            l1_bytes=self.l1_bytes,
-            l2_bytes=int(gpu.l2_bytes * L2_USABLE),
-            sampling=1,
-            counted_from=together if len(blocks) > together else 0,
-        )
+    def play(self, cost: int) -> tuple[Asked, float]:
+        """What waves of blocks at a few places of the grid ask of the L2, and the share of a block that was played.
 
-    def play_limit(self) -> int:
-        """Warp instructions per block that are played."""
-        return max(64, PLAYED // min(self.total, self.gpu.sms * self.resident))
+        Each wave finds in the L2 what the wave before it left, where that can be afforded.
+        """
+        together = min(self.total, self.gpu.sms * self.resident)
+        affordable = PLAYED // (together * cost)
+        limit = cost if affordable else max(64, PLAYED // together)
+        before = 1 if affordable >= 2 and self.waves > 1 else 0
+        places = max(1, min(MOST_PLACES, self.waves // (1 + before), affordable // (1 + before)))
+        counts = []
+        for place in range(places):
+            wave_number = max(before, self.waves * (2 * place + 1) // (2 * places))
+            first = (wave_number - before) * together
+            blocks = range(first, min(self.total, first + (1 + before) * together))
+            counts.append(
+                wave(
+                    self.ops,
+                    self.follow(blocks, limit),
+                    sms=self.active,
+                    resident=self.resident,
+                    l1_bytes=self.l1_bytes,
+                    l2_bytes=int(self.gpu.l2_bytes * L2_USABLE),
+                    sampling=1,
+                    counted_from=before * together,
+                )
+            )
+        whole = Asked(np.sum([each.counts for each in counts], axis=0), sum(each.blocks for each in counts))
+        return whole, limit / cost
 
-    def apply(self, traffic: Asked, cost: int) -> None:
-        """Tells each instruction how many of its sectors come from DRAM, or go there."""
+    def apply(self, traffic: Asked, part: float) -> None:
+        """Tells each instruction how many of its sectors come from DRAM, or go there. `part` of each block was played."""
         asked, fetched, written = (traffic.column(name) for name in ("asked", "fetched", "written"))
         stores = np.array([op.kind in STORES for op in self.ops])
         kept = kept_share(self.footprint.total / self.gpu.l2_bytes)
@@ -177,7 +184,6 @@ class _Model:
             # What a launch reads for the first time comes from DRAM; what it writes last stays in the L2.
             reads, writes = 1.0, max(0.0, 1.0 - self.gpu.l2_bytes / self.footprint.total)
             if self.footprint.total <= L2_USABLE * self.gpu.l2_bytes:
-                part = min(1.0, self.play_limit() / cost)
                 whole = fetched[~stores].sum() * SECTOR_BYTES / traffic.blocks * self.total / part
                 reads = min(1.0, self.footprint.readable / max(whole, 1.0))
         missed = fetched / np.maximum(asked + written, 1)
