@@ -42,6 +42,9 @@ STORES = (KINDS.index("store"), KINDS.index("atomic"))
 READ_ALONE, DRAM_WRITE = 1.045, 1.19
 """Reading alone gets this much more of DRAM than the card's mean share, and a written byte costs this much more than
 a read one, so that copies get as much less: DRAM loses time when it turns from reading to writing."""
+LSU_CYCLES = {False: (1.0, 1.5), True: (1.7, 2.0)}
+"""Cycles of the load/store unit that an access to shared memory, and one to global memory, takes at least; by whether
+the card's L1 is of the narrow kind that gives 64 bytes per cycle."""
 PARTIAL_WRITE = 2.0
 """How much more of a slice's time a store of part of a sector takes, which the slice has to merge."""
 LAUNCH_US = 1.5
@@ -196,11 +199,12 @@ class _Model:
     def chip(self) -> Chip:
         gpu = self.gpu
         sm = gpu.sm
+        shared_cycles, global_cycles = LSU_CYCLES[sm.l1_bytes_per_clock < 100]
         dram = gpu.bandwidth * gpu.dram_share / self.clock_hz / self.active
         return Chip(
             l1_bytes=self.l1_bytes,
-            # A card whose L1 gives 64 bytes per cycle takes the addresses of half a warp at a time.
-            lsu_interval=2.0 if sm.l1_bytes_per_clock < 100 else 1.0,
+            lsu_interval=global_cycles,
+            shared_interval=shared_cycles,
             l1_bytes_per_cycle=sm.l1_bytes_per_clock,
             port_bytes_per_cycle=64,
             l2_bytes_per_cycle=gpu.l2_read_bytes_per_clock / self.active,
@@ -211,7 +215,7 @@ class _Model:
             dram_latency=gpu.dram_ns * 1e-9 * self.clock_hz,
             constant_latency=30,
             barrier_latency=18,
-            queue_cycles=64,
+            queue_cycles=128,
             store_cycles=2000,
             launch_cycles=300,
             partial_write=PARTIAL_WRITE,

@@ -37,7 +37,7 @@ struct Op {
 
 struct Chip {
     uint64_t l1_bytes;
-    float lsu_interval;                     /* cycles of the load/store unit per instruction, at least */
+    float lsu_interval, shared_interval;    /* cycles of the load/store unit per instruction, at least */
     float l1_bytes_per_cycle;
     float port_bytes_per_cycle;             /* between an SM and the L2, each way */
     float l2_bytes_per_cycle, dram_bytes_per_cycle; /* this SM's shares */
@@ -222,7 +222,7 @@ static double access_memory(struct Machine *m, struct Slot *s, const struct Op *
         if (op->kind == COPY)
             passes = later(passes, a->wavefronts);
     }
-    passes = later(passes, chip->lsu_interval);
+    passes = later(passes, op->space == SHARED ? chip->shared_interval : chip->lsu_interval);
     m->lsu = start + passes;
     m->result->busy[LSU] += passes;
     *taken = m->lsu;
@@ -369,9 +369,9 @@ static void issue(struct Machine *m, struct Slot *s, double now)
         if (taken - now > chip->store_cycles) /* stores must not run ahead without end */
             next = later(next, taken - chip->store_cycles);
     } else if (op->kind == SHUFFLE) {
-        m->lsu = later(m->lsu, now) + chip->lsu_interval;
+        m->lsu = later(m->lsu, now) + chip->shared_interval;
         queue_for(m, LSU, m->lsu);
-        m->result->busy[LSU] += chip->lsu_interval;
+        m->result->busy[LSU] += chip->shared_interval;
         done = m->lsu + op->latency;
     }
     if (op->write_board >= 0 && op->kind != GROUP) {

@@ -31,7 +31,7 @@ class Chip(ctypes.Structure):
         *(
             (name, ctypes.c_float)
             for name in (
-                "lsu_interval", "l1_bytes_per_cycle", "port_bytes_per_cycle", "l2_bytes_per_cycle",
+                "lsu_interval", "shared_interval", "l1_bytes_per_cycle", "port_bytes_per_cycle", "l2_bytes_per_cycle",
                 "dram_bytes_per_cycle", "shared_latency", "l1_latency", "l2_latency", "dram_latency",
                 "constant_latency", "barrier_latency", "queue_cycles", "store_cycles", "launch_cycles",
                 "partial_write", "dram_write",

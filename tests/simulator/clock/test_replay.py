@@ -63,6 +63,7 @@ def chip(**changes: float) -> Chip:
     figures: dict[str, float] = {
         "l1_bytes": L1,
         "lsu_interval": 1,
+        "shared_interval": 1,
         "l1_bytes_per_cycle": 128,
         "port_bytes_per_cycle": 64,
         "l2_bytes_per_cycle": 32,
