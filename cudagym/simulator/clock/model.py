@@ -177,7 +177,7 @@ class _Model:
         return whole, limit / cost
 
     def apply(self, traffic: Asked, part: float) -> None:
-        """Tells each instruction how many of its sectors come from DRAM, or go there. `part` of each block was played."""
+        """Tells each instruction what share of its sectors DRAM gives or gets; `part` of each block was played."""
         asked, fetched, written = (traffic.column(name) for name in ("asked", "fetched", "written"))
         stores = np.array([op.kind in STORES for op in self.ops])
         kept = kept_share(self.footprint.total / self.gpu.l2_bytes)
