@@ -74,13 +74,10 @@ _SPACES = {
 }
 
 
+@functools.lru_cache(maxsize=64)
 def decode(kernel: SassKernel, operations: tuple[str, ...]) -> Decoded:
     """Raises Unfollowable at the first instruction whose meaning is not known."""
-    return _decoded(kernel.name, kernel.arch, kernel.instructions, operations)
-
-
-@functools.lru_cache(maxsize=64)
-def _decoded(name: str, arch: str, instructions: tuple[Instruction, ...], operations: tuple[str, ...]) -> Decoded:
+    instructions = kernel.instructions
     decoder = _Decoder({operation: number for number, operation in enumerate(operations)})
     codes = (Code * (len(instructions) + 1))()
     for code, instruction in zip(codes, instructions, strict=False):

@@ -520,7 +520,7 @@ struct Follower *follow_new(const struct Launch *launch, const struct Code *code
     f->launch = *launch;
     f->length = length;
     f->code = malloc(sizeof *code * (length + 1));
-    f->patterns = calloc(length + 1, sizeof *f->patterns);
+    f->patterns = calloc(length + 1, 2 * sizeof *f->patterns);
     if (!f->code || !f->patterns || posix_memalign((void **)&f->pool, 64, sizeof *f->pool * (constants + 1))) {
         free(f->code), free(f->patterns), free(f);
         return NULL;

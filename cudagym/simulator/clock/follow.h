@@ -106,7 +106,7 @@ enum Fault { OK, BAD_ADDRESS, BAD_JUMP, STUCK, NO_MEMORY, UNKNOWN };
 struct Follower {
     struct Launch launch;
     struct Code *code;
-    struct Pattern *patterns; /* one for each instruction */
+    struct Pattern *patterns; /* two for each instruction */
     uint32_t length;
     uint32_t (*pool)[LANES];
     const uint8_t *bank[8];

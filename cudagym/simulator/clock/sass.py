@@ -11,7 +11,6 @@ import re
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from cudagym.build.cache import Store, key_of
 from cudagym.build.stages import FILE
@@ -79,8 +78,9 @@ class Instruction:
         return f"{guard}{self.name} {', '.join(self.operands)}".strip()
 
 
-class SassKernel(NamedTuple):
-    """The code of one kernel, or of a function that kernels call through a pointer."""
+@dataclass(frozen=True, eq=False)
+class SassKernel:
+    """The code of one kernel, or of a function that kernels call through a pointer. Equal to itself alone."""
 
     name: str
     """The mangled name."""

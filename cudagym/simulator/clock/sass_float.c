@@ -3,6 +3,9 @@
 #include <fenv.h>
 #include <math.h>
 #include <string.h>
+#ifdef __F16C__
+#include <immintrin.h>
+#endif
 
 #include "follow.h"
 
@@ -280,6 +283,26 @@ static inline uint16_t bfloat_bits(float value) {
     return value != value ? 0x7fff : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
+/* 32 halves at once. */
+static void half_values(const uint16_t *bits, float *out) {
+#ifdef __F16C__
+    for (int i = 0; i < LANES; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(bits + i))));
+#else
+    EACH(i) out[i] = half_value(bits[i]);
+#endif
+}
+
+static void halves_bits(const float *value, uint16_t *out) {
+#ifdef __F16C__
+    for (int i = 0; i < LANES; i += 8)
+        _mm_storeu_si128((__m128i *)(out + i), _mm256_cvtps_ph(_mm256_loadu_ps(value + i), 0));
+    EACH(i) out[i] = value[i] != value[i] ? 0x7fff : out[i];
+#else
+    EACH(i) out[i] = half_bits(value[i]);
+#endif
+}
+
 enum Format { SINGLE, DOUBLE, HALF, BFLOAT, FORMATS };
 
 /* `bits` of a number in a narrow format, rounded as `how` says. */
@@ -349,10 +372,16 @@ OPERATION(pack) {
     uint32_t out[LANES];
     single(w, c, 0, a);
     single(w, c, 1, b);
-    EACH(i) {
-        float x = c->more & 16 && a[i] < 0 ? 0 : a[i], y = c->more & 16 && b[i] < 0 ? 0 : b[i];
-        out[i] = (uint32_t)narrowed(x, c->more & 3, way(c)) << 16 | narrowed(y, c->more & 3, way(c));
-    }
+    if (c->more == HALF && !way(c)) {
+        uint16_t low[LANES], high[LANES];
+        halves_bits(b, low);
+        halves_bits(a, high);
+        EACH(i) out[i] = (uint32_t)high[i] << 16 | low[i];
+    } else
+        EACH(i) {
+            float x = c->more & 16 && a[i] < 0 ? 0 : a[i], y = c->more & 16 && b[i] < 0 ? 0 : b[i];
+            out[i] = (uint32_t)narrowed(x, c->more & 3, way(c)) << 16 | narrowed(y, c->more & 3, way(c));
+        }
     put(w, c->to[0], out, mask);
 }
 
@@ -469,8 +498,11 @@ static void halves(const struct Thread_group *w, const struct Code *c, int k, fl
             EACH(i) out[side][i] = of_bits(v[i]);
         else if (c->more & IS_BFLOAT)
             EACH(i) out[side][i] = of_bits(upper ? v[i] & 0xffff0000 : v[i] << 16);
-        else
-            EACH(i) out[side][i] = half_value((uint16_t)(upper ? v[i] >> 16 : v[i]));
+        else {
+            uint16_t bits[LANES];
+            EACH(i) bits[i] = (uint16_t)(upper ? v[i] >> 16 : v[i]);
+            half_values(bits, out[side]);
+        }
         if (c->how[k] & ABSOLUTE)
             EACH(i) out[side][i] = fabsf(out[side][i]);
         if (c->how[k] & NEGATED)
@@ -490,8 +522,12 @@ static void put_halves(struct Thread_group *w, const struct Code *c, float (*val
         EACH(i) out[i] = bits_of(value[0][i]);
     else if (c->more & IS_BFLOAT)
         EACH(i) out[i] = (uint32_t)bfloat_bits(value[1][i]) << 16 | bfloat_bits(value[0][i]);
-    else
-        EACH(i) out[i] = (uint32_t)half_bits(value[1][i]) << 16 | half_bits(value[0][i]);
+    else {
+        uint16_t low[LANES], high[LANES];
+        halves_bits(value[0], low);
+        halves_bits(value[1], high);
+        EACH(i) out[i] = (uint32_t)high[i] << 16 | low[i];
+    }
     put(w, c->to[0], out, mask);
 }
 

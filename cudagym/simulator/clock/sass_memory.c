@@ -194,11 +194,15 @@ static uint64_t local_line(const struct Thread_group *w, uint64_t address, int l
     return LOCAL_LINES + warp * l->local_bytes * LANES + (address & ~3ull) % (1ull << 32) * LANES + 4u * (uint32_t)lane;
 }
 
-/* The lines and passes of an instruction that keeps to one space; lines go to the warp's. */
-static uint32_t spread(struct Thread_group *w, const struct Code *c, uint32_t mask, const uint64_t *address) {
-    struct Pattern *p = &w->follower->patterns[c - w->follower->code];
+/* The passes of lanes that keep to shared memory, or else 0 and the lines that they touch, which go to the warp's.
+   `which` of the instruction's two patterns. */
+static uint32_t spread(struct Thread_group *w, const struct Code *c, int which, uint32_t space, uint32_t mask,
+                       const uint64_t *address) {
+    if (!mask)
+        return 0;
+    struct Pattern *p = &w->follower->patterns[2 * (c - w->follower->code) + which];
     uint64_t base = address[first_of(mask)], first = w->line_count, far = 0;
-    uint32_t apart[LANES], other = 0, residue = (uint32_t)base & (c->space == SHARED ? 3 : 127);
+    uint32_t apart[LANES], other = 0, residue = (uint32_t)base & (space == SHARED ? 3 : 127);
     EACH(i) {
         uint64_t d = mask >> i & 1 ? address[i] - base : 0;
         apart[i] = (uint32_t)d;
@@ -206,7 +210,7 @@ static uint32_t spread(struct Thread_group *w, const struct Code *c, uint32_t ma
         other |= apart[i] ^ p->apart[i];
     }
     if (other || far || p->mask != mask || p->residue != residue) {
-        if (c->space == SHARED)
+        if (space == SHARED)
             p->wavefronts = wavefronts(address, mask, c->bytes);
         else
             touch_all(w, first, address, mask, c->bytes);
@@ -220,7 +224,7 @@ static uint32_t spread(struct Thread_group *w, const struct Code *c, uint32_t ma
     } else
         for (uint32_t k = 0; k < p->lines; k++)
             PUSH(w->lines, w->line_count, w->line_room, p->line[k] + (base >> 7 << 4));
-    return c->space == SHARED ? p->wavefronts : 0;
+    return space == SHARED ? p->wavefronts : 0;
 }
 
 static void note(struct Thread_group *w, const struct Code *c, uint32_t mask, const uint64_t *address, int atomic) {
@@ -228,10 +232,8 @@ static void note(struct Thread_group *w, const struct Code *c, uint32_t mask, co
                             .lanes = (uint8_t)__builtin_popcount(mask),
                             .bytes = c->bytes};
     uint64_t first = w->line_count;
-    if (!mask)
-        ;
-    else if (!(c->mode & GENERIC) && c->space != LOCAL)
-        access.wavefronts = (uint16_t)spread(w, c, mask, address);
+    if (!(c->mode & GENERIC) && c->space != LOCAL)
+        access.wavefronts = (uint16_t)spread(w, c, 0, c->space, mask, address);
     else {
         uint32_t shared = 0;
         for (uint32_t rest = mask; rest; rest &= rest - 1) {
@@ -388,33 +390,37 @@ OPERATION(load_constant) {
    transposed; the next: a store */
 OPERATION(rows) {
     uint64_t address[LANES];
-    uint32_t kind = c->mode >> KIND_SHIFT, sum = 0;
+    uint32_t kind = c->mode >> KIND_SHIFT;
+    uint32_t giving = mask ? c->more == 4 ? FULL : (1u << 8 * c->more) - 1 : 0;
     addresses(w, c, 0, address);
+    struct Access access = {.first = (uint32_t)w->line_count,
+                            .wavefronts = (uint16_t)spread(w, c, 0, SHARED, giving, address),
+                            .lanes = (uint8_t)__builtin_popcount(giving),
+                            .bytes = 16};
+    PUSH(w->accesses, w->access_count, w->access_room, access);
     for (uint32_t m = 0; m < c->more && mask; m++) {
-        sum += passes(address, 0xffu << 8 * m, 16);
+        uint32_t out[LANES], from = c->from[2] == ZERO ? ZERO : c->from[2] + m;
         uint8_t *row[8];
         for (uint32_t k = 0; k < 8; k++)
             if (!(row[k] = shared_place(w, c, address[8 * m + k], 16)))
                 return;
-        EACH(i) {
+        for (int i = 0; i < LANES; i++) {
             uint8_t *low = row[i / 4] + 4 * (i % 4), *high = low + 2;
             if (kind & 1)
                 low = row[2 * (i % 4)] + 2 * (i / 4), high = row[2 * (i % 4) + 1] + 2 * (i / 4);
             if (kind & 2) {
-                uint32_t value = c->from[2] == ZERO ? 0 : w->r[c->from[2] + m][i];
-                memcpy(low, &value, 2);
-                memcpy(high, (uint8_t *)&value + 2, 2);
-            } else if (c->to[0] != TRASH && mask >> i & 1) {
-                memcpy(&w->r[c->to[0] + m][i], low, 2);
-                memcpy((uint8_t *)&w->r[c->to[0] + m][i] + 2, high, 2);
+                memcpy(low, &w->r[from][i], 2);
+                memcpy(high, (uint8_t *)&w->r[from][i] + 2, 2);
+            } else {
+                uint16_t first, second;
+                memcpy(&first, low, 2);
+                memcpy(&second, high, 2);
+                out[i] = (uint32_t)second << 16 | first;
             }
         }
+        if (!(kind & 2))
+            put(w, c->to[0] == TRASH ? TRASH : c->to[0] + m, out, mask);
     }
-    struct Access access = {.first = (uint32_t)w->line_count,
-                            .wavefronts = (uint16_t)sum,
-                            .lanes = mask ? (uint8_t)(8 * c->more) : 0,
-                            .bytes = 16};
-    PUSH(w->accesses, w->access_count, w->access_room, access);
 }
 
 /* LDGSTS: from[0] and from[1] are the global address, from[2] the shared one, `more` its offset. Where the source
@@ -426,7 +432,7 @@ OPERATION(copy_async) {
     const uint32_t *base = vector(w, c->from[2]), *uniform = vector(w, c->from[3]);
     uint32_t scale = c->mode >> KIND_SHIFT & SCALE_MASK;
     EACH(i) to[i] = (uint32_t)((base[i] << scale) + uniform[0] + c->more);
-    touch_all(w, first, address, mask & ~zero, c->bytes);
+    spread(w, c, 0, GLOBAL, mask & ~zero, address);
     for (uint32_t rest = mask; rest; rest &= rest - 1) {
         int i = first_of(rest);
         uint8_t *target = shared_place(w, c, to[i], c->bytes);
@@ -443,7 +449,7 @@ OPERATION(copy_async) {
     }
     struct Access access = {.first = first,
                             .lines = (uint16_t)(w->line_count - first),
-                            .wavefronts = (uint16_t)wavefronts(to, mask, c->bytes),
+                            .wavefronts = (uint16_t)spread(w, c, 1, SHARED, mask, to),
                             .lanes = (uint8_t)__builtin_popcount(mask),
                             .bytes = c->bytes};
     PUSH(w->accesses, w->access_count, w->access_room, access);
