@@ -7,7 +7,7 @@ a prompt that is nearly that of a held-out spec: nearer than to any train spec, 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 
 from cudagym import prompts, specs
@@ -42,9 +42,10 @@ def _check_prompt(rollout: Rollout, prompt: str, card: str) -> None:
         raise _refusal(rollout, held_out, "the content of its prompt is that spec's")
     if train:
         return
-    found = shingles(_words(prompt, rollout.spec)) - known.common
-    share, name = max((likeness(found, of), name) for of, name in known.shingles["held out"])
-    trained, _ = max((likeness(found, of), name) for of, name in known.shingles["train"])
+    common, sides = known.special
+    found = shingles(_words(prompt, rollout.spec)) - common
+    share, name = max((likeness(found, of), name) for of, name in sides["held out"])
+    trained, _ = max((likeness(found, of), name) for of, name in sides["train"])
     if share >= NEAR and share > trained:
         raise _refusal(rollout, name, f"{share:.0%} of what is special in its prompt is in that spec's")
 
@@ -73,18 +74,26 @@ class _Known:
     """The prompts of all specs for one card, in every style, by whether they may be trained on."""
 
     def __init__(self, card: str) -> None:
+        self._prompts = [
+            [(spec, prompts.render(spec, gpu(card), style)) for spec in specs.all_specs()] for style in _STYLES
+        ]
         self.digests: dict[str, dict[str, str]] = {"train": {}, "held out": {}}
-        self.shingles: dict[str, list[tuple[Shingles, str]]] = {"train": [], "held out": []}
-        self.common: Shingles = frozenset()
-        for style in _STYLES:
-            asked = {spec.name: (spec, prompts.render(spec, gpu(card), style)) for spec in specs.all_specs()}
-            cut = {name: shingles(_words(text, name)) for name, (_, text) in asked.items()}
-            common = frozenset.intersection(*cut.values())
-            self.common |= common
-            for name, (spec, text) in asked.items():
-                side = _side(spec)
-                self.digests[side][_digest(text, name)] = name
-                self.shingles[side].append((cut[name] - common, name))
+        for asked in self._prompts:
+            for spec, text in asked:
+                self.digests[_side(spec)][_digest(text, spec.name)] = spec.name
+
+    @cached_property
+    def special(self) -> tuple[Shingles, dict[str, list[tuple[Shingles, str]]]]:
+        """The shingles that all prompts of a style have, and for each prompt the others, with its spec's name."""
+        common: Shingles = frozenset()
+        sides: dict[str, list[tuple[Shingles, str]]] = {"train": [], "held out": []}
+        for asked in self._prompts:
+            cut = [(spec, shingles(_words(text, spec.name))) for spec, text in asked]
+            shared = frozenset.intersection(*(found for _, found in cut))
+            common |= shared
+            for spec, found in cut:
+                sides[_side(spec)].append((found - shared, spec.name))
+        return common, sides
 
 
 @cache

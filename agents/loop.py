@@ -25,7 +25,7 @@ from rich.progress import (
 )
 
 from cudagym import report, specs
-from cudagym.agents import demonstrations, evaluations, grpo, policy, sft
+from cudagym.agents import demonstrations, evaluations, grpo, guard, policy, sft
 from cudagym.agents.claude import dollars
 from cudagym.agents.collect import collect
 from cudagym.agents.collector import Collector, Summary
@@ -119,6 +119,8 @@ class Loop:
         if not claude_was_asked or any(rollout.agent == "scripted" for rollout in self._rollouts()):
             self.demonstrate()
         rollouts = [rollout for rollout in self._rollouts() if rollout.agent in TEACHERS]
+        for rollout in rollouts:
+            guard.check(rollout)
         found = demonstrations.verified(rollouts)
         self._say("collect", f"{len(found)} of {len(rollouts)} demonstrations are correct")
         if not found:
