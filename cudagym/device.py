@@ -98,6 +98,8 @@ class Counters(Record):
     unique_load_sectors: int = 0
     """Distinct sectors among all loads of a block, summed over blocks."""
     unique_store_sectors: int = 0
+    unique_atomic_sectors: int = 0
+    """The same for atomics on global memory."""
     shared_loads: int = 0
     shared_stores: int = 0
     shared_wavefronts: int = 0
@@ -114,9 +116,9 @@ class Counters(Record):
     dependent_steps: int = 0
     """Instructions on the longest path of the slowest warp of each block, summed over blocks."""
 
-    def __sub__(self, earlier: Counters) -> Counters:
-        """What was counted since `earlier`."""
-        return Counters(**{name: getattr(self, name) - getattr(earlier, name) for name in Counters.model_fields})
+    def __add__(self, other: Counters) -> Counters:
+        """Those of both samples together."""
+        return Counters(**{name: getattr(self, name) + getattr(other, name) for name in Counters.model_fields})
 
 
 def larger(one: Counters, other: Counters) -> Counters:

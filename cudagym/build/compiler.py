@@ -178,9 +178,12 @@ def _collect(unit: Unit, folder: Path, toolchain: Toolchain) -> tuple[Compiled |
     """What came of one unit, and whether it would come out the same again."""
     report = read_report((folder / "report").read_bytes())
     with (folder / "log").open("rb") as file:
-        log = _clean(file.read(_LOG_BYTES).decode(errors="replace"), folder, toolchain)
+        said = file.read(_LOG_BYTES + 1)
+    log = _clean(said.decode(errors="replace"), folder, toolchain)
     if report.timed_out:
         return BuildFailed(f"The compiler ran past its {LIMITS.wall_seconds:.0f} s limit."), False
+    if report.exit_code == 0 and len(said) > _LOG_BYTES:
+        return BuildFailed(f"The compiler's warnings are longer than {_LOG_BYTES >> 20} MiB."), True
     if report.exit_code == 0:
         ptx = _without_paths((folder / "candidate.ptx").read_bytes().decode(errors="replace"), folder, toolchain)
         cubin = next(folder.glob("*.cubin")).read_bytes()

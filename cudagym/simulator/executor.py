@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -34,6 +35,8 @@ _LENGTH = struct.Struct("<Q")
 _GRACE_SECONDS = 20.0
 """On top of a run's own wall limit: compiling its kernels, and noticing the limit."""
 _MAX_BUFFERS = 64
+_MEMORY_BYTES = 24 << 30
+"""Address space of the child: scratch memory at its limit, what checked runs keep of it, copies, and code."""
 
 
 class Request(Record):
@@ -255,5 +258,7 @@ def _die_with_parent(parent: int) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _die_with_parent(os.getppid())
     serve(socket.socket(fileno=int(sys.argv[1])))

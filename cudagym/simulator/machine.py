@@ -35,7 +35,7 @@ from cudagym.build.program import (
     address_of,
 )
 from cudagym.device import Counters, Fault, KernelTime, LaunchRun, Limits, Run, larger
-from cudagym.errors import GraderError, InfrastructureError, LaunchFailed
+from cudagym.errors import GraderError, InfrastructureError, LaunchFailed, Unsupported
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
 from cudagym.simulator.calls import FREE, MALLOC, function_addresses
@@ -56,6 +56,8 @@ LOCAL_LIMIT = 512 << 10
 """Local memory per thread (the same table)."""
 GRID_LIMITS = (2**31 - 1, 65535, 65535)
 BLOCK_LIMITS = (1024, 1024, 64)
+BASIC_BLOCKS_LIMIT = 4096
+"""Of one kernel, calls inlined: compiling as many takes LLVM half a minute."""
 _READ_ONLY, _RELEASED, _TRACKED = 1, 2, 4
 HOST_BYTES = 16 << 30
 """That a program may fill, copy and allocate in all: a few seconds of one core."""
@@ -115,6 +117,10 @@ def _loaded(text: str, name: str, addresses: tuple[tuple[str, int], ...], rows: 
     context = Context(runtime().layout, known, rows, constants)
     try:
         flow = flow_of(module, function)
+        if len(flow.blocks) > BASIC_BLOCKS_LIMIT:
+            raise Unsupported(
+                f"{kernel_title(name)} has {len(flow.blocks)} basic blocks, more than {BASIC_BLOCKS_LIMIT}"
+            )
         key = key_of(_code_text(flow), repr(flow.frame), repr(context[1:]))
         native = native_kernel(key, lambda: lower(flow, context, lower_instruction))
     except (LookupError, ValueError, TypeError, AttributeError, AssertionError) as error:
@@ -343,8 +349,8 @@ class _Attempt:
         declared = {v.name: v for v in module.variables}
         addresses = {v.name: address_of(v.slot) for v in self.program.module.variables} | function_addresses(module)
         needed = sum(variable.size for variable in self.program.module.variables)
-        if needed > (most := self.gpu.dram_bytes):
-            raise LaunchFailed(f"the module's variables need {needed} bytes, the {self.gpu.title} has {most}")
+        if needed > (most := min(self.gpu.dram_bytes, self.limits.scratch_bytes)):
+            raise LaunchFailed(f"the module's variables need {needed} bytes, the limit is {most}")
         for variable in self.program.module.variables:
             data = np.zeros(variable.size, np.uint8)
             source = declared.get(variable.name)
@@ -500,17 +506,15 @@ class _Attempt:
             if outcome == _STUCK or (outcome == _DONE and rest and self._affordable(launch, chosen, cost)):
                 # These blocks came first, which a kernel can tell by counting arrivals: others are observed too, each
                 # at its place in the order, and the worse of both counts.
-                self.library.cg_unwatch(self.handle)
-                early = grid.counters()
                 others = choose_blocks(launch, chooser, blocks, without=chosen)
                 watch = np.array(others, np.uint32)
                 complete = grid.run(None, launch.blocks, skip=ids, watch=watch, watched=False) == _DONE
                 fault = None if complete else grid.fault()
                 if complete:
-                    chosen, counters = (*chosen, *others), grid.counters()
-                    if counters.blocks < launch.blocks:
-                        late = counters - early
-                        counters = larger(early, late) if early.blocks == late.blocks else late
+                    early, late = grid.counters(), grid.counters(late=True)
+                    whole = len(chosen) + len(others) == launch.blocks
+                    counters = early + late if whole else larger(early, late)
+                    chosen = (*chosen, *others)
                 if fault and outcome == _DONE and fault.kind == "timed_out":
                     fault = None  # the estimate was too low: the observed blocks still stand
             if fault and all(earlier.complete for earlier in self.launches):
@@ -542,8 +546,7 @@ class _Grid:
             np.uint32,
         )
         self.arguments = np.frombuffer(launch.arguments + bytes(8), np.uint8).copy()
-        self.counts = np.zeros((len(self.kernel.flow.blocks), 2), np.uint64)
-        self.ignored = np.zeros_like(self.counts)
+        self.counts, self.late_counts, self.ignored = np.zeros((3, len(self.kernel.flow.blocks), 2), np.uint64)
 
     def __enter__(self) -> _Grid:
         frame = self.kernel.flow.frame
@@ -556,6 +559,7 @@ class _Grid:
             self.kernel.native.register_bytes,
             self.shape.ctypes.data,
             self.counts.ctypes.data,
+            self.late_counts.ctypes.data,
             self.ignored.ctypes.data,
         )
         if not ready:
@@ -619,15 +623,15 @@ class _Grid:
 
     def totals(self) -> tuple[int, int]:
         """Warp instructions, and global loads, stores and atomics among them, of all blocks that ran."""
-        executed = self.counts[:, 0] + self.ignored[:, 0]
+        executed = self.counts[:, 0] + self.late_counts[:, 0] + self.ignored[:, 0]
         by_class = dict(zip(CLASSES, executed @ self.kernel.classes, strict=True))
         accesses = by_class["global_loads"] + by_class["global_stores"] + by_class["atomics"]
         return int(executed @ self.kernel.lengths), int(accesses)
 
-    def counters(self) -> Counters:
-        """What the watched blocks did."""
-        tally = self.attempt.library.cg_tally(self.attempt.handle).contents
-        executed, lanes = self.counts[:, 0], self.counts[:, 1]
+    def counters(self, *, late: bool = False) -> Counters:
+        """What the blocks did that were watched, or those met in passing."""
+        tally = self.attempt.library.cg_tally(self.attempt.handle, late).contents
+        executed, lanes = (self.late_counts if late else self.counts).T
         by_class = executed @ self.kernel.classes
         return Counters(
             instructions=int(executed @ self.kernel.lengths),

@@ -48,8 +48,8 @@ class FaultRecord(ctypes.Structure):
 
 TALLY = (
     "blocks", "warps", "global_load_sectors", "global_store_sectors", "global_load_lines", "global_store_lines",
-    "unique_load_sectors", "unique_store_sectors", "shared_wavefronts", "atomic_sectors", "atomic_conflicts",
-    "dependent_steps",
+    "unique_load_sectors", "unique_store_sectors", "unique_atomic_sectors", "shared_wavefronts", "atomic_sectors",
+    "atomic_conflicts", "dependent_steps",
 )  # fmt: skip
 """The counters of struct Tally, by their names in cudagym.device.Counters."""
 
@@ -95,13 +95,13 @@ def runtime() -> Runtime:
     library.cg_alter.argtypes = [pointer, word, word, word]
     library.cg_alter.restype = None
     library.cg_set_slot.restype = None
-    library.cg_begin.argtypes = [pointer, pointer, pointer, wide, wide, wide, pointer, pointer, pointer]
+    library.cg_begin.argtypes = [pointer, pointer, pointer, wide, wide, wide, *[pointer] * 4]
     library.cg_run.argtypes = [pointer, pointer, wide, pointer, wide, pointer, wide, word, ctypes.c_int]
-    library.cg_unwatch.argtypes = [pointer]
     library.cg_run_parallel.argtypes = [pointer, wide, word, wide]
     library.cg_end.argtypes = [pointer]
     library.cg_end.restype = None
-    library.cg_fault.argtypes = library.cg_tally.argtypes = [pointer]
+    library.cg_fault.argtypes = [pointer]
+    library.cg_tally.argtypes = [pointer, ctypes.c_int]
     library.cg_fault.restype = ctypes.POINTER(FaultRecord)
     library.cg_tally.restype = ctypes.POINTER(TallyRecord)
     library.cg_unwritten.argtypes = [pointer, ctypes.POINTER(ctypes.POINTER(FaultRecord))]

@@ -74,8 +74,12 @@ typedef struct Fault {
 /* What the watched blocks of a launch did; in the order of OBSERVED in machine.py. */
 typedef struct Tally {
     uint64_t blocks, warps, load_sectors, store_sectors, load_lines, store_lines, unique_load_sectors,
-        unique_store_sectors, wavefronts, atomic_sectors, atomic_conflicts, dependent_steps;
+        unique_store_sectors, unique_atomic_sectors, wavefronts, atomic_sectors, atomic_conflicts, dependent_steps;
 } Tally;
+
+/* Watched blocks are told apart by when they run: those that `watched` names, and those that are met in passing. */
+enum { EARLY = 1, LATE = 2, GROUPS = 2 };
+enum { LOADS, STORES, ATOMICS, SETS };
 
 /* What is known of one 4-byte word of shared memory: who last wrote and read which of its bytes, and when. */
 typedef struct SharedWord {
@@ -136,7 +140,7 @@ struct Machine {
     uint32_t shape[10];
     uint32_t threads, warps;
     uint32_t *tid; /* [warps][3][LANES] */
-    uint64_t *counts, *ignored_counts;
+    uint64_t *counts[GROUPS], *ignored_counts;
     uint64_t steps, budget, next_look;
     double deadline;
     uint64_t schedule, random; /* the seed of the order in which warps and blocks run, and the generator's state */
@@ -155,11 +159,11 @@ struct Machine {
     uint32_t launch;
     uint32_t altered_launch, altered_site; /* where such reads get another value than `poison`; ALL: everywhere */
     int32_t alteration; /* that value, of each byte; -1: they get none */
-    Tally tally;
+    Tally tally[GROUPS];
     Fault fault;
     jmp_buf escape;
-    uint64_t *sectors[2]; /* hash sets of the current watched block: loads, stores */
-    uint64_t sector_room[2], sector_count[2];
+    uint64_t *sectors[SETS]; /* hash sets of the current watched block */
+    uint64_t sector_room[SETS], sector_count[SETS];
 };
 
 INLINE Warp *warp_of(const Machine *m, const Block *b, uint32_t index) {
@@ -185,7 +189,7 @@ void cg_end(Machine *m);
 void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, int write, int strong,
                   uint32_t site, const uint8_t *values, uint32_t width);
 void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int space, uint32_t site);
-void watch_block_end(Machine *m);
+void watch_block_end(Machine *m, Tally *t);
 void watch_order(Warp *w);
 /* Changes what a lane read where nothing was written; nothing unless the machine alters such reads. */
 void watch_alter(Warp *w, uint8_t *data, uint32_t bytes, uint64_t address, int space, uint32_t site);

@@ -98,7 +98,7 @@ static Block *start_block(Machine *m, uint32_t id, uint32_t watched) {
         memset(w, 0, sizeof *w + m->register_bytes);
         const uint32_t rest = m->threads - i * LANES;
         w->live = rest >= LANES ? FULL : (1u << rest) - 1;
-        w->counts = watched ? m->counts : m->ignored_counts;
+        w->counts = watched ? m->counts[watched - EARLY] : m->ignored_counts;
         w->tid = m->tid + i * 3 * LANES;
         w->ctaid = b->ctaid;
         w->shape = m->shape;
@@ -123,10 +123,11 @@ static void end_block(Machine *m, Block *b) {
             const uint64_t steps = warp_of(m, b, i)->steps;
             if (steps > longest) longest = steps;
         }
-        m->tally.blocks++;
-        m->tally.warps += m->warps;
-        m->tally.dependent_steps += longest;
-        watch_block_end(m);
+        Tally *t = &m->tally[b->watched - EARLY];
+        t->blocks++;
+        t->warps += m->warps;
+        t->dependent_steps += longest;
+        watch_block_end(m, t);
     }
     b->next = m->pool;
     m->pool = b;
@@ -441,7 +442,7 @@ static void start_next(Machine *m, Queue *q, uint32_t watched) {
     if (q->watches && *q->watch == id) {
         q->watch++;
         q->watches--;
-        watched = 1;
+        watched = LATE;
     }
     m->newest = start_block(m, id, watched);
     if (!m->newest) out_of_memory(m, id);
@@ -527,25 +528,14 @@ void cg_order(Warp *w) {
 /* ---- called from Python ---- */
 
 /* Runs blocks of the current launch in the order of the Queue these arguments make, beside those still resident.
-   Of blocks in ascending order, those in the ascending list `watch` are watched even if the others are not.
+   Of blocks in ascending order, those in the ascending list `watch` are watched, even if the others are not, and
+   tallied apart.
    `more` says that the caller could add others when these only wait; then STUCK may come back, with them resident. */
 int cg_run(Machine *m, const uint32_t *ids, uint64_t count, const uint32_t *skip, uint64_t skips, const uint32_t *watch,
            uint64_t watches, uint32_t watched, int more) {
     Queue queue = {ids, skip, count, skips, 0, watch, watches, {0}};
     if (setjmp(m->escape)) return FAULTED;
     return run_all(m, &queue, watched, more);
-}
-
-/* Blocks that still wait are not watched any longer. */
-void cg_unwatch(Machine *m) {
-    for (Block *b = m->resident; b; b = b->next) {
-        b->watched = 0;
-        for (uint32_t i = 0; i < m->warps; i++) {
-            warp_of(m, b, i)->counts = m->ignored_counts;
-            warp_of(m, b, i)->watched = 0;
-        }
-    }
-    watch_block_end(m);
 }
 
 int run_range(Machine *m, uint64_t first, uint64_t end) {
@@ -556,7 +546,8 @@ int run_range(Machine *m, uint64_t first, uint64_t end) {
 
 /* Prepares a launch. `shape` as in Warp; `counts` two numbers per basic block. Returns 0 when there is no memory. */
 int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_bytes, uint64_t local_bytes,
-             uint64_t register_bytes, const uint32_t *shape, uint64_t *counts, uint64_t *ignored_counts) {
+             uint64_t register_bytes, const uint32_t *shape, uint64_t *counts, uint64_t *late_counts,
+             uint64_t *ignored_counts) {
     m->kernel = kernel;
     m->params = params;
     m->param_bytes = param_bytes;
@@ -564,14 +555,15 @@ int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_by
     m->register_bytes = register_bytes;
     memcpy(m->shape, shape, sizeof m->shape);
     m->shared_bytes = shape[7];
-    m->counts = counts;
+    m->counts[0] = counts;
+    m->counts[1] = late_counts;
     m->ignored_counts = ignored_counts;
     m->threads = m->shape[0] * m->shape[1] * m->shape[2];
     m->warps = (m->threads + LANES - 1) / LANES;
     m->warp_stride = round_up(sizeof(Warp) + m->register_bytes, 64);
     m->resident = m->newest = m->pool = NULL;
     m->residents = 0;
-    memset(&m->tally, 0, sizeof m->tally);
+    memset(m->tally, 0, sizeof m->tally);
     memset(&m->fault, 0, sizeof m->fault);
     const uint64_t block_bytes = m->warps * (m->warp_stride + local_stride(m)) + m->shared_bytes + sizeof(Block);
     const uint64_t affordable = (1ull << 30) / block_bytes;
@@ -604,7 +596,7 @@ void cg_end(Machine *m) {
     free(m->tid);
     free(m->released);
     m->tid = m->released = NULL;
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < SETS; k++) {
         free(m->sectors[k]);
         m->sectors[k] = NULL;
         m->sector_room[k] = m->sector_count[k] = 0;
@@ -643,7 +635,8 @@ void cg_set_slot(Machine *m, uint32_t index, uint8_t *host, uint64_t size, uint8
 }
 
 const Fault *cg_fault(const Machine *m) { return &m->fault; }
-const Tally *cg_tally(const Machine *m) { return &m->tally; }
+/* `late`: that of the blocks that were met in passing. */
+const Tally *cg_tally(const Machine *m, int late) { return &m->tally[late]; }
 uint64_t cg_steps(const Machine *m) { return m->steps; }
 uint32_t cg_unwritten(const Machine *m, const Fault **faults) {
     *faults = m->unwritten;

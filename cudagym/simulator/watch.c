@@ -48,13 +48,16 @@ static uint32_t distinct(uint32_t mask, const uint64_t *address, uint32_t bytes,
     return count;
 }
 
-static void count_global(Machine *m, uint32_t mask, const uint64_t *address, uint32_t bytes, int write) {
+static Tally *tally_of(const Warp *w) { return &w->machine->tally[w->watched - EARLY]; }
+
+static void count_global(const Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, int write) {
     uint64_t found[LANES * 4];
     const uint32_t lines = distinct(mask, address, bytes, LINE, found);
     const uint32_t sectors = distinct(mask, address, bytes, SECTOR, found);
-    *(write ? &m->tally.store_lines : &m->tally.load_lines) += lines;
-    *(write ? &m->tally.store_sectors : &m->tally.load_sectors) += sectors;
-    for (uint32_t k = 0; k < sectors; k++) remember_sector(m, write, found[k]);
+    Tally *t = tally_of(w);
+    *(write ? &t->store_lines : &t->load_lines) += lines;
+    *(write ? &t->store_sectors : &t->load_sectors) += sectors;
+    for (uint32_t k = 0; k < sectors; k++) remember_sector(w->machine, write ? STORES : LOADS, found[k]);
 }
 
 /* ---- reads of what nothing wrote: noted, and a fault only where a result proves to depend on them ---- */
@@ -343,14 +346,14 @@ void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t byte
                   uint32_t site, const uint8_t *values, uint32_t width) {
     Machine *m = w->machine;
     if (space == GLOBAL) {
-        count_global(m, mask, address, bytes, write);
+        count_global(w, mask, address, bytes, write);
         if (!m->checked) return;
         track_written(w, mask, address, bytes, write, site);
         if (!strong) check_global(w, mask, address, bytes, write, site, values, width);
         else if (!write) w->block->acquired = ++m->time;
         return;
     }
-    m->tally.wavefronts += wavefronts(mask, address, bytes);
+    tally_of(w)->wavefronts += wavefronts(mask, address, bytes);
     if (m->checked) check_shared(w, mask, address, bytes, write, strong, site, values, width);
 }
 
@@ -358,9 +361,10 @@ void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t byte
     Machine *m = w->machine;
     uint64_t found[2 * LANES];
     const uint32_t sectors = distinct(mask, address, bytes, SECTOR, found);
+    for (uint32_t k = 0; space == GLOBAL && k < sectors; k++) remember_sector(m, ATOMICS, found[k]);
     const uint32_t words = distinct(mask, address, 1, 4, found);
-    m->tally.atomic_sectors += sectors;
-    m->tally.atomic_conflicts += (uint32_t)__builtin_popcount(mask) - words;
+    tally_of(w)->atomic_sectors += sectors;
+    tally_of(w)->atomic_conflicts += (uint32_t)__builtin_popcount(mask) - words;
     if (!m->checked) return;
     EACH_SET(i, mask) {
         uint8_t *at = space == SHARED ? w->block->shared + address[i] : slot_of(m, address[i])->host + offset_of(address[i]);
@@ -393,10 +397,11 @@ void watch_atomic(Warp *w, uint32_t mask, const uint64_t *address, uint32_t byte
     }
 }
 
-void watch_block_end(Machine *m) {
-    m->tally.unique_load_sectors += m->sector_count[0];
-    m->tally.unique_store_sectors += m->sector_count[1];
-    for (int k = 0; k < 2; k++) {
+void watch_block_end(Machine *m, Tally *t) {
+    t->unique_load_sectors += m->sector_count[LOADS];
+    t->unique_store_sectors += m->sector_count[STORES];
+    t->unique_atomic_sectors += m->sector_count[ATOMICS];
+    for (int k = 0; k < SETS; k++) {
         if (m->sectors[k]) memset(m->sectors[k], 0, m->sector_room[k] * sizeof(uint64_t));
         m->sector_count[k] = 0;
     }

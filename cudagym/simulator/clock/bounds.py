@@ -205,6 +205,9 @@ class _LaunchModel:
             self.sm_us((c.unique_load_sectors + c.global_store_sectors) * SECTOR_BYTES / L2_TO_SM_BYTES_PER_CYCLE),
         )
         dram_bytes = self.dram_load_bytes + self.per_block(c.unique_store_sectors) * self.launch.blocks * SECTOR_BYTES
+        # Atomics work in the L2: each sector comes from DRAM and goes back once, if it is not used again and again.
+        atomic_bytes = self.per_block(c.unique_atomic_sectors) * self.launch.blocks * SECTOR_BYTES
+        dram_bytes += 2 * min(atomic_bytes, self.footprint.total)
         dram_us = dram_bytes / (gpu.bandwidth * DRAM_EFFICIENCY) * 1e6
         return [
             Limiter(name="load/store unit", time_us=self.sm_us(unit), advice=self._access_advice()),

@@ -1,0 +1,9 @@
+// relu_fp32 | build_failed/wrong/correct/rejected | judge | Redefines what a launch is by macros.
+#define __cudaPushCallConfiguration(...) 1
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

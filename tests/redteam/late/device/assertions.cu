@@ -1,0 +1,10 @@
+// relu_fp32 | faulted/grader_error | executor | Fails an assertion in every thread.
+#include <assert.h>
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    assert(i < 0);
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

@@ -1,0 +1,9 @@
+// relu_fp32 | wrong | executor | Adds to its input atomically.
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) atomicAdd((float*)x + i, 1.0f);
+    if (i < n) y[i] = fmaxf(x[i] - 1.0f, 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

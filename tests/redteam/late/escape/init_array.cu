@@ -1,0 +1,11 @@
+// relu_fp32 | violation | recorder | Puts a function into .init_array by hand that starts a process.
+#include <unistd.h>
+extern "C" __attribute__((used)) void first() { vfork(); }
+asm(".pushsection .init_array, \"aw\"; .quad first; .popsection");
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

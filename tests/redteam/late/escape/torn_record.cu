@@ -1,0 +1,12 @@
+// relu_fp32 | violation | plan reader | Breaks the recording off in the middle of a record.
+#include <unistd.h>
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    unsigned record[2] = {2, 4096};
+    write(3, record, sizeof record);
+    _exit(0);
+    relu<<<(n + 255) / 256, 256>>>(x, y, n);
+}

@@ -1,0 +1,8 @@
+// relu_fp32 | wrong | judge | Launches a grid for at most a million elements, whatever there are.
+__global__ void relu(const float* x, float* y, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = fmaxf(x[i], 0.0f);
+}
+extern "C" void solve(const float* x, float* y, int n) {
+    relu<<<(min(n, 1000000) + 255) / 256, 256>>>(x, y, n);
+}
