@@ -118,7 +118,14 @@ def specs(
 
 
 @app.command
-def grade(spec: str, source: Path, device: Device = "auto", seed: int = 0, json: Json = False) -> int:
+def grade(
+    spec: str,
+    source: Path,
+    device: Device = "auto",
+    seed: int = 0,
+    unsafe: FlagCreatePairsOff[bool] = False,
+    json: Json = False,
+) -> int:
     """Compile, run and judge one CUDA source: what is wrong and where, or how long it takes and what limits it.
 
     For example `cudagym grade --spec softmax_fp32 --source my_softmax.cu --device sim:a100`.
@@ -128,7 +135,10 @@ def grade(spec: str, source: Path, device: Device = "auto", seed: int = 0, json:
         spec: A name from `cudagym specs`, or my_specs.py:name.
         source: A file that defines `extern "C" void solve(...)`; - reads standard input.
         seed: Decides the inputs the kernel is checked on.
+        unsafe: Grade a source that you trust where the kernel lacks Landlock or seccomp (as CUDAGYM_UNSAFE=1).
     """
+    if unsafe:
+        os.environ["CUDAGYM_UNSAFE"] = "1"
     from cudagym import grader, report
     from cudagym.rewards.terms import TERMS, score
 

@@ -17,8 +17,8 @@ from cudagym.grader import resolve_device
 
 
 def examine() -> dict[str, Any]:
-    """`toolkit`, `devices`, `sandbox`, `versions`, `claude` (what is there to ask it with), `cache` and `problems`: a
-    list of sentences, empty when all is well.
+    """`toolkit`, `devices`, `sandbox`, `isolation` (what that comes to), `versions`, `claude` (what is there to ask it
+    with), `cache` and `problems`: a list of sentences, empty when all is well.
     """
     problems: list[str] = []
     toolkit: dict[str, str] = {}
@@ -39,6 +39,7 @@ def examine() -> dict[str, Any]:
         "toolkit": toolkit,
         "devices": devices(),
         "sandbox": boxes,
+        "isolation": sandbox.level(boxes) if boxes else "none: nothing can be graded",
         "versions": runs.versions(),
         "claude": claude(),
         "cache": str(cache_dir()),

@@ -215,7 +215,7 @@ def doctor_table(found: Mapping[str, Any]) -> RenderableType:
     names = [f"{each['name']}  {each['title']}{'  (default)' * each['default']}" for each in found["devices"]]
     table.add_row("devices", "\n".join(names))
     boxed = [f"{name.replace('_', ' ')}: {'yes' if holds else 'no'}" for name, holds in found["sandbox"].items()]
-    table.add_row("sandbox", "\n".join(boxed))
+    table.add_row("sandbox", "\n".join([*boxed, f"isolation: {found['isolation']}"]))
     table.add_row("versions", ", ".join(f"{name} {version}" for name, version in found["versions"].items()))
     asking = [f"{name}: {'yes' if there else 'no'}" for name, there in found["claude"].items()]
     table.add_row("claude", "\n".join(asking))

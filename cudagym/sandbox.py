@@ -240,6 +240,12 @@ def describe() -> dict[str, bool]:
     }
 
 
+def level(found: Mapping[str, bool]) -> str:
+    """What `describe` found, in a sentence: whether sources that nobody vouches for may be graded here."""
+    lacking = ", ".join(name.replace("_", " ") for name, holds in found.items() if not holds)
+    return f"partial, without {lacking}: grade only sources that you trust" if lacking else "full: grade any source"
+
+
 def _box() -> Path:
     return native("box", [Path(__file__).with_name("box.c")], [])
 

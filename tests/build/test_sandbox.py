@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cudagym.errors import GraderError
-from cudagym.sandbox import SYSTEM_FILES, BoxLimits, BoxResult, Reach, describe, private_folder, run_boxed
+from cudagym.sandbox import SYSTEM_FILES, BoxLimits, BoxResult, Reach, describe, level, private_folder, run_boxed
 
 LIMITS = BoxLimits(wall_seconds=10, cpu_seconds=1, memory_bytes=256 << 20, file_bytes=1 << 16, open_files=32)
 
@@ -238,3 +238,5 @@ def test_the_doctor_hears_what_the_box_does() -> None:
     assert found["no_new_privileges"]
     assert found["system_call_filters"]
     assert found["file_access_rules"]
+    assert level(found).startswith("full")
+    assert "without file access rules" in level({**found, "file_access_rules": False})
