@@ -17,6 +17,8 @@ from cudagym.verdict import STATUSES
 LONG = bool(os.environ.get("CUDAGYM_LONG_TESTS"))
 SUCCEEDED_ONCE = {
     "measurement/arrival_counted",
+    "measurement/arrivals_that_wait",
+    "measurement/atomics_for_stores",
     "escape/forged_infrastructure_failure",
     "compiler/underscores",
     "compiler/name_of_60000_letters",
@@ -25,6 +27,10 @@ SUCCEEDED_ONCE = {
 }
 """What the layers were mended for: always run."""
 SLOW = {
+    "compiler/five_thousand_branches",
+    "compiler/constexpr_bomb",
+    "late/compiler/warnings_without_end",
+    "late/escape/maps_without_end",
     "compiler/template_bomb",
     "compiler/template_depth",
     "compiler/macro_bomb",
