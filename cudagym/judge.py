@@ -46,6 +46,8 @@ SAMPLED_BLOCKS, SAMPLED_BLOCKS_UNPROVEN = 8, 32
 AFFORDABLE, AFFORDABLE_WHOLE = 100_000_000, 300_000_000
 """Warp instructions that a timed run may cost before it stops at the sample: a second or a few of one core. More
 where only a whole run can show that the result is right."""
+CHECK_SECONDS = 90.0
+"""Wall time of all checks of one candidate; honest ones take seconds. One that exceeds it ends with its own run."""
 COVERAGE = 0.92
 """Sampled blocks must write at least this share of what an even split of the output would give them. Blocks at
 the edges write less; a kernel that skips part of its blocks is seen with the sample's odds."""
@@ -129,6 +131,9 @@ class _Examination:
             self.checked_kernels |= {launch.kernel for launch in program.plan.launches}
             if finding := self._check_once(program, distribution, fully):
                 return finding
+            if self.seconds["execute"] > CHECK_SECONDS:
+                message = f"The checks took longer than {CHECK_SECONDS:.0f} s, the last one at {shape_text(shape)}."
+                return _Finding(status="timed_out", message=message)
         return None
 
     def _trials(self) -> Iterator[tuple[int, Distribution, bool]]:

@@ -86,3 +86,10 @@ def test_a_bug_of_ours_is_one_verdict_and_not_the_end_of_a_run(monkeypatch: pyte
         verdict = grader.grade(spec(), LAZY)
     assert (verdict.status, verdict.owner) == ("grader_error", "grader")
     assert "ValueError: slot 1024 is outside" in verdict.message
+
+
+def test_checks_have_an_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cudagym.judge.CHECK_SECONDS", 0.0)
+    with Grader("sim:h100", cached=False, workers=1) as grader:
+        verdict = grader.grade(spec(), LAZY)
+    assert (verdict.status, "longer than" in verdict.message) == ("timed_out", True)

@@ -30,6 +30,7 @@ SLOW = {
     "compiler/five_thousand_branches",
     "compiler/constexpr_bomb",
     "late/compiler/warnings_without_end",
+    "late/device/million_blocks_of_shared",
     "late/escape/maps_without_end",
     "compiler/template_bomb",
     "compiler/template_depth",
