@@ -105,15 +105,23 @@ static void touch(struct Thread_group *w, uint64_t first, uint64_t address, uint
     }
 }
 
-/* Notes the lines that the lanes touch. Neighbours often share a sector. */
-static void touch_all(struct Thread_group *w, uint64_t first, const uint64_t *address, uint32_t mask, uint32_t bytes) {
+/* Notes the lines that the lanes touch, each of which lies within one line. Neighbours often share a sector. */
+static void touch_all(struct Thread_group *w, uint64_t first, const uint64_t *address, uint32_t mask) {
+    uint8_t known[64] = {0}; /* where a line stands among this access's, plus 1, by its low bits or behind */
     uint64_t last = UINT64_MAX;
     for (uint32_t rest = mask; rest; rest &= rest - 1) {
-        uint64_t at = address[first_of(rest)];
-        if (at >> 5 == last && bytes <= 32)
+        uint64_t sector = address[first_of(rest)] >> 5, line = sector >> 2;
+        if (sector == last)
             continue;
-        last = at >> 5;
-        touch(w, first, at, bytes);
+        last = sector;
+        uint32_t at = (uint32_t)(line ^ line >> 6) & 63;
+        while (known[at] && w->lines[first + known[at] - 1] >> 4 != line)
+            at = (at + 1) & 63;
+        if (!known[at]) {
+            PUSH(w->lines, w->line_count, w->line_room, line << 4);
+            known[at] = (uint8_t)(w->line_count - first);
+        }
+        w->lines[first + known[at] - 1] |= 1ull << (sector & 3);
     }
 }
 
@@ -213,7 +221,7 @@ static uint32_t spread(struct Thread_group *w, const struct Code *c, int which, 
         if (space == SHARED)
             p->wavefronts = wavefronts(address, mask, c->bytes);
         else
-            touch_all(w, first, address, mask, c->bytes);
+            touch_all(w, first, address, mask);
         uint64_t lines = w->line_count - first;
         p->mask = far || lines > LANES ? 0 : mask;
         p->residue = residue;
