@@ -1,4 +1,5 @@
-"""The command line: `cudagym doctor | specs | grade | collect | dataset | sft | grpo | evaluate | compare | demo`.
+"""The command line: `cudagym doctor | specs | grade | profile | collect | dataset | sft | grpo | evaluate | compare |
+demo`.
 
 Exit codes: 0 done, whatever the verdict; 2 bad arguments, with a sentence on standard error; 3 the grader or the
 machine failed, which says nothing about the kernel; 130 interrupted. With `--json`, standard output carries one
@@ -153,6 +154,45 @@ def grade(
     else:
         _print(report.verdict_table(verdict, reward.total if reward else None))
     return DONE if verdict.is_valid else GRADER_FAILED
+
+
+@app.command
+def profile(
+    source: Annotated[Positional[Path], arg(metavar="FILE")],
+    spec: str,
+    device: Device = "auto",
+    seed: int = 0,
+    html: Annotated[Path | None, arg(metavar="FILE")] = None,
+    json: Annotated[Path | None, arg(metavar="FILE")] = None,
+) -> int:
+    """Say what a profiler would of one CUDA source: what limits it, occupancy, memory traffic, its hottest lines.
+
+    For example `cudagym profile my_softmax.cu --spec softmax_fp32 --device sim:a100 --html softmax.html`.
+    It runs at the spec's timing shape; whether its numbers are right only `cudagym grade` says.
+
+    Args:
+        source: A file that defines `extern "C" void solve(...)`; - reads standard input.
+        spec: A name from `cudagym specs`, or my_specs.py:name.
+        seed: Decides the inputs and which thread blocks are observed.
+        html: Write a page with a roofline plot there.
+        json: Write the figures there; - prints them instead of text.
+    """
+    from cudagym import profile_page, report
+    from cudagym import specs as known
+    from cudagym.profile import profile as profiled
+
+    text = read_source(source)
+    found = profiled(known.get(spec), text, device=device, seed=seed)
+    if html is not None:
+        _write(html, profile_page.render(found))
+    figures = found.model_dump_json(indent=2) + "\n"
+    if str(json) == "-":
+        sys.stdout.write(figures)
+    else:
+        if json is not None:
+            _write(json, figures)
+        _print(report.profile_report(found))
+    return DONE
 
 
 @dataclass(frozen=True)
@@ -487,6 +527,14 @@ def read_source(path: Path) -> str:
     if len(data) > MAX_INPUT_BYTES:
         raise UsageError(f"{path} is larger than {MAX_INPUT_BYTES >> 20} MiB, which no CUDA source needs")
     return data.decode("utf-8", "replace")
+
+
+def _write(path: Path, text: str) -> None:
+    """Raises UsageError when the file cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _outline(spec: KernelSpec) -> dict[str, Any]:

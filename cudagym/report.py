@@ -1,4 +1,4 @@
-"""What verdicts, specs and evaluations look like in a terminal.
+"""What verdicts, profiles, specs and evaluations look like in a terminal.
 
 Functions make rich renderables; `to_text` turns one into plain text for logs and files. Text that comes from a
 candidate or its compiler is shown with control characters escaped, so that no source can write to a terminal.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +20,7 @@ from cudagym.record import Record, shape_text
 from cudagym.verdict import Status, Verdict
 
 if TYPE_CHECKING:
+    from cudagym.profile import LaunchProfile, Profile
     from cudagym.specs.spec import KernelSpec
 
 _COLOURS: Mapping[Status, str] = {"correct": "green", "grader_error": "magenta", "suspect": "magenta"}
@@ -124,6 +125,117 @@ def verdict_table(verdict: Verdict, reward: float | None = None) -> RenderableTy
     elif stages:
         table.add_row("graded in", stages)
     return table
+
+
+def profile_report(profile: Profile, most: int = 6) -> RenderableType:
+    """What was profiled, then a table for each of the `most` slowest launches."""
+    head = (
+        f"{profile.spec} on {profile.device} ({profile.title}) at {shape_text(profile.shape)}: "
+        f"{profile.time_us:,.1f} µs (modelled), {profile.fraction_of_peak:.1%} of peak, "
+        f"{profile.least_time_us:,.1f} µs at best"
+    )
+    slowest = sorted(enumerate(profile.launches, start=1), key=lambda each: -each[1].time_us)
+    shown = sorted(slowest[:most], key=lambda each: each[0])
+    parts: list[RenderableType] = [Text(head, style="bold")]
+    parts += [_launch_table(launch, f"launch {number} of {len(slowest)}") for number, launch in shown]
+    if len(slowest) > most:
+        rest = sum(launch.time_us for _, launch in slowest[most:])
+        parts.append(Text(f"{len(slowest) - most} more launches take {rest:,.1f} µs together; --json has them."))
+    return Group(*parts)
+
+
+def _launch_table(launch: LaunchProfile, number: str) -> RenderableType:
+    table = Table(box=box.ROUNDED, show_header=False, pad_edge=False, padding=(0, 1))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    grid, block = (" x ".join(map(str, size)) for size in (launch.grid, launch.block))
+    table.add_row(
+        "kernel", visible(f"{launch.kernel} ({number}), grid {grid}, block {block}, {launch.waves:.1f} waves")
+    )
+    coarse = f", coarse: {launch.coarse}" if launch.coarse else ""
+    table.add_row("time", visible(f"{launch.time_us:,.1f} µs{coarse}"))
+    limits = [limiter for limiter in launch.limiters if limiter.time_us >= 0.05 * launch.time_us][:6]
+    shares = [
+        f"{bar(each.time_us / launch.time_us)} {each.time_us / launch.time_us:4.0%}  {each.name}" for each in limits
+    ]
+    if limits:
+        table.add_row("limits", "\n".join(shares))
+    for limiter in launch.advised:
+        table.add_row("advice", visible(f"{limiter.name}: {limiter.advice}"))
+    if launch.stalls:
+        stalls = [f"{name} {share:.0%}" for name, share in launch.stalls.items() if share >= 0.01]
+        table.add_row("waits for", ", ".join(stalls))
+    table.add_row("occupancy", "\n".join(occupancy_lines(launch)))
+    for level in launch.levels:
+        if level.bytes:
+            rate = f"{level.gb_s:7,.0f} of {level.peak_gb_s:,.0f} GB/s"
+            table.add_row(level.name, f"{bar(level.share)} {level.share:4.0%}  {amount(level.bytes):>8}  {rate}")
+    table.add_row("accesses", "\n".join(access_lines(launch)))
+    mix = [f"{name} {share:.0%}" for name, share in launch.mix.items() if share >= 0.01]
+    table.add_row("PTX mix", ", ".join(mix))
+    if launch.lines:
+        table.add_row("lines", _hot_lines(launch))
+    return table
+
+
+def _hot_lines(launch: LaunchProfile) -> RenderableType:
+    table = Table(box=None, pad_edge=False, expand=True)
+    for heading in ("line", "issued", "waits"):
+        table.add_column(heading, justify="right", no_wrap=True, style="default")
+    table.add_column("for", no_wrap=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    for line in launch.lines:
+        reason = line.reason if line.stalled >= 0.01 else ""
+        table.add_row(str(line.line), f"{line.issued:.1%}", f"{line.stalled:.1%}", reason, visible(line.text))
+    return table
+
+
+def bar(share: float, width: int = 12) -> str:
+    """A share as a bar of fixed width, full from 1 on."""
+    filled = round(width * min(1.0, max(0.0, share)))
+    return "█" * filled + "░" * (width - filled)
+
+
+def amount(size: float) -> str:
+    """`1.24 GB`: bytes with three digits, in powers of 1000."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} TB"
+
+
+def occupancy_lines(launch: LaunchProfile) -> list[str]:
+    """How many warps are resident and what bounds them, then the blocks that each resource allows."""
+    o = launch.occupancy
+    bound = {(): "nothing keeps more out", ("grid",): "the grid has no more blocks"}.get(
+        o.bound_by, f"bound by {' and '.join(o.bound_by)}"
+    )
+    fits = ", ".join(f"{name} {blocks}" for name, blocks in o.by_resource.items())
+    kept = f"{launch.registers} registers per thread, {launch.shared_bytes:,} bytes of shared memory per block"
+    spilled = f", {launch.spill_bytes} bytes spilled per thread" if launch.spill_bytes else ""
+    return [
+        f"{o.warps} of {o.of} warps ({o.warps / o.of:.0%}) in {o.blocks} block{'s' * (o.blocks > 1)} per SM: {bound}",
+        f"{kept}{spilled}",
+        f"blocks that fit by: {fits}",
+    ]
+
+
+def access_lines(launch: LaunchProfile) -> list[str]:
+    """Coalescing, bank conflicts, contention and divergence, as far as there is anything to say."""
+    a, found = launch.access, []
+    for name, sectors, lines in (
+        ("load", a.load_sectors, a.load_lines),
+        ("store", a.store_sectors, a.store_lines),
+    ):
+        if sectors is not None and lines is not None:
+            spread = "scattered" if lines > 1.5 * max(sectors / 4, 1) else "coalesced"
+            found.append(f"global {name}: {sectors:.1f} sectors in {lines:.1f} lines per request, {spread}")
+    if a.wavefronts is not None:
+        found.append(f"shared memory: {a.wavefronts:.2f} passes per access (1 for 4 bytes a lane, 4 for 16)")
+    if a.atomic_conflicts is not None:
+        found.append(f"atomics: {a.atomic_conflicts:.1f} lanes wait for another per instruction")
+    return [*found, f"divergence: {launch.lanes:.1f} of 32 lanes active"]
 
 
 def specs_table(specs: Sequence[KernelSpec]) -> RenderableType:

@@ -252,8 +252,52 @@ def test_doctor_for_people_names_what_is_missing(run: Run, monkeypatch: pytest.M
     assert "sim:h100" in out
 
 
+ADD = b"""
+__global__ void add(const float* a, const float* b, float* out, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[i] = a[i] + b[i];
+}
+extern "C" void solve(const float* a, const float* b, float* out, int n) {
+    add<<<(n + 255) / 256, 256>>>(a, b, out, n);
+}
+"""
+
+
+def test_profiling_for_people_and_programs(run: Run, source: Callable[[bytes], str], tmp_path: Path) -> None:
+    asked = ["profile", source(ADD), "--spec", "vector_add_fp32", "--device", "sim:t4"]
+    page, figures = tmp_path / "add.html", tmp_path / "add.json"
+    code, out, err = run(*asked, "--html", str(page), "--json", str(figures))
+    assert (code, err) == (0, "")
+    for part in ("vector_add_fp32 on sim:t4", "DRAM bandwidth", "32 of 32 warps", "coalesced"):
+        assert part in out
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    code, out, err = run(*asked, "--json", "-")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == json.loads(figures.read_text())
+
+
 @pytest.mark.parametrize(
-    "command", ["doctor", "specs", "grade", "collect", "sft", "grpo", "evaluate", "compare", "demo"]
+    ("change", "said"),
+    [
+        ({"FILE": "missing.cu"}, "missing.cu"),
+        ({"--spec": "nope"}, "no spec is called 'nope'"),
+        ({"--device": "sim:voodoo"}, "sim:voodoo"),
+        ({"--spec": "gelu_fp32"}, "build failed"),
+        ({"--html": "/nonexistent/page.html"}, "cannot write /nonexistent/page.html"),
+    ],
+)
+def test_profiling_what_is_not_there(
+    run: Run, source: Callable[[bytes], str], change: dict[str, str], said: str
+) -> None:
+    options = {"--spec": "vector_add_fp32", "--device": "sim:t4"} | change
+    file = options.pop("FILE", None) or source(ADD)
+    code, out, err = run("profile", file, *(word for option in options.items() for word in option))
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    "command", ["doctor", "specs", "grade", "profile", "collect", "sft", "grpo", "evaluate", "compare", "demo"]
 )
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     assert command in run("--help")[1]

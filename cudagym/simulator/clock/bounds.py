@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from cudagym.build.program import Kernel, Launch
-from cudagym.device import Counters, KernelTime, LaunchRun, Limiter
+from cudagym.device import Counters, KernelTime, LaunchRun, Limiter, Traffic
 from cudagym.hardware import GPU, MathMode
 
 WARP = 32
@@ -51,18 +51,24 @@ L2_USABLE = 0.8
 
 
 def occupancy(gpu: GPU, kernel: Kernel, launch: Launch) -> int:
-    """Blocks of this launch that fit one SM at a time; 0 when not even one does. As in NVIDIA's cuda_occupancy.h."""
+    """Blocks of this launch that fit one SM at a time; 0 when not even one does."""
+    return min(blocks_by_resource(gpu, kernel, launch).values())
+
+
+def blocks_by_resource(gpu: GPU, kernel: Kernel, launch: Launch) -> dict[str, int]:
+    """How many blocks of this launch would fit one SM if each of its resources were the only scarce one. As in
+    NVIDIA's cuda_occupancy.h."""
     sm = gpu.sm
     warps = math.ceil(launch.threads / WARP)
     registers = math.ceil(max(kernel.registers, 1) * WARP / sm.register_granule) * sm.register_granule
     shared = kernel.static_shared_bytes + launch.dynamic_shared_bytes + sm.shared_reserved
     shared = math.ceil(max(shared, 1) / sm.shared_granule) * sm.shared_granule
-    return min(
-        sm.max_blocks,
-        sm.max_warps // warps,
-        sm.registers // sm.schedulers // registers * sm.schedulers // warps,
-        sm.shared_bytes // shared,
-    )
+    return {
+        "blocks": sm.max_blocks,
+        "warps": sm.max_warps // warps,
+        "registers": sm.registers // sm.schedulers // registers * sm.schedulers // warps,
+        "shared memory": sm.shared_bytes // shared,
+    }
 
 
 class Footprint(NamedTuple):
@@ -128,6 +134,17 @@ class _LaunchModel:
         return max(compulsory, self.l2_load_bytes / math.sqrt(together))
 
     @cached_property
+    def traffic(self) -> Traffic:
+        c, grid = self.counters, self.per_block(SECTOR_BYTES) * self.launch.blocks
+        # Atomics work in the L2: each sector comes from DRAM and goes back once, if it is not used again and again.
+        atomic_bytes = min(c.unique_atomic_sectors * grid, self.footprint.total)
+        return Traffic(
+            l1_bytes=c.global_load_sectors * grid,
+            l2_bytes=self.l2_load_bytes + (c.global_store_sectors + c.atomic_sectors) * grid,
+            dram_bytes=self.dram_load_bytes + c.unique_store_sectors * grid + 2 * atomic_bytes,
+        )
+
+    @cached_property
     def load_latency(self) -> float:
         """Mean cycles that a load which must be waited for takes."""
         c = self.counters
@@ -149,6 +166,7 @@ class _LaunchModel:
             occupancy=min(1.0, warps / self.gpu.max_warps_per_sm),
             waves=self.launch.blocks / (self.gpu.sms * self.resident),
             limiters=tuple(limiters),
+            traffic=self.traffic,
         )
 
     def limiters(self) -> list[Limiter]:
@@ -198,16 +216,11 @@ class _LaunchModel:
         lines = c.global_load_lines + c.global_store_lines + c.local_loads + c.local_stores + c.atomic_sectors
         shared = c.shared_wavefronts
         unit = L1_CYCLES_PER_LINE * lines + shared + c.shuffles
-        stores = self.per_block(c.global_store_sectors + c.atomic_sectors) * self.launch.blocks * SECTOR_BYTES
-        l2_bytes = self.l2_load_bytes + stores
+        l2_bytes, dram_bytes = self.traffic.l2_bytes, self.traffic.dram_bytes
         l2_us = max(
             l2_bytes / (gpu.l2_bandwidth * L2_EFFICIENCY) * 1e6,
             self.sm_us((c.unique_load_sectors + c.global_store_sectors) * SECTOR_BYTES / L2_TO_SM_BYTES_PER_CYCLE),
         )
-        dram_bytes = self.dram_load_bytes + self.per_block(c.unique_store_sectors) * self.launch.blocks * SECTOR_BYTES
-        # Atomics work in the L2: each sector comes from DRAM and goes back once, if it is not used again and again.
-        atomic_bytes = self.per_block(c.unique_atomic_sectors) * self.launch.blocks * SECTOR_BYTES
-        dram_bytes += 2 * min(atomic_bytes, self.footprint.total)
         dram_us = dram_bytes / (gpu.bandwidth * DRAM_EFFICIENCY) * 1e6
         return [
             Limiter(name="load/store unit", time_us=self.sm_us(unit), advice=self._access_advice()),
