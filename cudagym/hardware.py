@@ -17,7 +17,7 @@ Measurements of others:
 
 [AK] Abdelkhalik, Arafa, Santhi, Badawy: "Demystifying the Nvidia Ampere Architecture through Microbenchmarking and
      Instruction-level Analysis", 2022
-[AS] the tuned configurations of Accel-Sim: SM7_QV100, SM75_RTX2060, SM86_RTX3070, SM90_H100
+[AS] Accel-Sim's tuned configurations (trace.config): SM7_GV100, SM75_RTX2060, SM80_A100, SM86_RTX3070, SM90_H100
 [C]  Chips and Cheese: "Blackwell: Nvidia's Massive GPU", 2025 (RTX PRO 6000)
 [D1] Dewing, table of pointer chases on seven cards: github.com/markdewing/AI_kernels, latency/README.md. Its L1 figures
      are 6 to 8 cycles above those of [R] on every architecture that both have, so they count less that
@@ -28,6 +28,9 @@ Measurements of others:
 [R]  Ernst: github.com/RRZE-HPC/gpu-benches, results of gpu-latency, gpu-cache, gpu-l2-cache and gpu-stream (2025) on
      V100, A100 40 and 80 GB, A40, L40, H100 PCIe, GH200 and H200
 [U]  the database of techpowerup.com, for base clocks and cards whose documents leave something out
+
+[AS], [D1], [F] and [R] are data files whose figures stand here as they are there. Those of the papers and of [C] are
+quoted from memory of their tables and summaries: they may be a cycle or a few percent off.
 
 Where sources disagree, the figure lies between them. Where no source has a figure, it is that of the nearest relative
 and the card's `sources` say so. Peaks are the documents' dense figures, with results accumulated in fp32 for fp16 and
@@ -212,14 +215,14 @@ TURING = SM(
     shared_reserved=0,
     max_warps=32,
     max_blocks=16,
-    fp64_latency=48,
+    fp64_latency=56,
     fp16_latency=6,
-    special_latency=20,
+    special_latency=21,
     shared_latency=21,
     l1_latency=32,
     l1_bytes_per_clock=59,
     sources="[P]; [T]; [J2] latencies, shared 19 and [F] 23; [J2] and [F] L1 32; [J2] L1 59 bytes per clock; "
-    "[AS] special",
+    "[AS] special, and fp64 with [J2] between 48 and 64",
 )
 AMPERE_DATACENTRE = SM(
     name="Ampere (GA100)",
@@ -239,11 +242,11 @@ AMPERE_DATACENTRE = SM(
     max_blocks=32,
     fp64_latency=8,
     fp16_latency=5,
-    special_latency=18,
+    special_latency=20,
     shared_latency=23,
     l1_latency=33,
     l1_bytes_per_clock=126,
-    sources="[P]; [A]; [AK] latencies; [AK] and [R] L1 33; [R] L1 126 bytes per clock",
+    sources="[P]; [A]; [AK] latencies, special 18 and [AS] 23; [AK] and [R] L1 33; [R] L1 126 bytes per clock",
 )
 AMPERE = SM(
     name="Ampere (GA10x)",
@@ -261,7 +264,7 @@ AMPERE = SM(
     shared_bytes_per_block=99 * _KIB,
     max_warps=48,
     max_blocks=16,
-    fp64_latency=48,
+    fp64_latency=56,
     fp16_latency=5,
     special_latency=20,
     shared_latency=23,

@@ -42,7 +42,7 @@ def test_every_source_file_is_in_it(wheel: set[str]) -> None:
         files = [
             path.relative_to(folder)
             for path in folder.rglob("*")
-            if path.suffix in {".py", ".c", ".h", ".cu", ".yaml", ".typed"} and path.name != "__pycache__"
+            if path.suffix in {".py", ".c", ".h", ".cu", ".yaml", ".typed", ".j2"} and path.name != "__pycache__"
         ]
         assert files or folder.name == "configs"
         missing = [str(path) for path in files if f"{inside}/{path}" not in wheel and path.parts[0] not in ROOMS]
