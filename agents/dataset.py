@@ -202,7 +202,7 @@ def _pairs(answers: list[Rollout], selection: Selection) -> list[tuple[Rollout, 
     right = sorted((a for a in answers if a.verdict.status == "correct"), key=lambda a: -_fraction(a))
     failed = [a for a in answers if a.verdict.status != "correct"]
     pairs: list[tuple[Rollout, Rollout]] = []
-    for rank, better in enumerate(right):
+    for rank, better in enumerate(right[: selection.pairs]):
         failure = failed[rank % len(failed)] if failed else None
         slower = next((a for a in right if _fraction(a) * selection.margin <= _fraction(better)), None)
         pairs += [(better, worse) for worse in (failure, slower) if worse]
