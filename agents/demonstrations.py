@@ -60,8 +60,8 @@ def check_trainable(spec: str, split: str) -> None:
     declared = {each.name: each.split for each in specs.all_specs()}.get(spec, split)
     if split == specs.UNSEEN_HARDWARE:
         raise UsageError(
-            f"{spec} was asked for on a card that is held out, so nothing may be trained on it; "
-            f"train on one of {', '.join(f'sim:{card.name}' for card in GPUS.values() if not card.held_out)}."
+            f"{spec} was asked for on a card that is held out, so nothing may be trained on it: "
+            f"{', '.join(card.name for card in GPUS.values() if card.held_out)} are for evaluation only."
         )
     for name in (split, declared):
         if name != "train":

@@ -28,8 +28,9 @@ LEAST = {"learning_rate": 0, "per_device_train_batch_size": 1, "gradient_accumul
 """What the trainers' configurations take any number for, and torch refuses below this when training starts."""
 
 
-def check(config: RunConfig, origin: str) -> None:
-    """Raises UsageError, in one paragraph that names `origin` and the section, for what a stage would fail on.
+def check(config: RunConfig, origin: str, *, learning: bool = True) -> None:
+    """Raises UsageError, in one paragraph that names `origin` and the section, for what a stage would fail on. Nothing
+    but an evaluation, which is not `learning`, may use a card that is held out.
 
     Raises InfrastructureError when the training libraries are missing.
     """
@@ -41,7 +42,7 @@ def check(config: RunConfig, origin: str) -> None:
         Weights.parse(config.rewards)
     with _named(f"section `collect` of {origin}"):
         for spec in _selected(config.collect.specs):
-            check_trainable(spec.name, spec.split)
+            check_trainable(spec.name, specs.split_on(spec, config.device) if learning else spec.split)
     with _named(f"section `claude` of {origin}"):
         _ = config.claude.price
     with _named(f"section `evaluate` of {origin}"):

@@ -222,7 +222,8 @@ class RunOptions:
         settings = config.load(self.config, self.set)
         from cudagym.agents import preflight
 
-        preflight.check(settings, " with ".join([self.config, *[" ".join(self.set)] * bool(self.set)]))
+        origin = " with ".join([self.config, *[" ".join(self.set)] * bool(self.set)])
+        preflight.check(settings, origin, learning=name is not None)
         from cudagym.agents.loop import Loop
         from cudagym.runs import RunFolder
 

@@ -20,6 +20,13 @@ def test_the_defaults_pass() -> None:
     preflight.check(parse({}, "run.yaml"), "run.yaml")
 
 
+def test_a_held_out_card_is_for_evaluation_only() -> None:
+    config = parse({"device": "sim:rtx4090"}, "run.yaml")
+    preflight.check(config, "run.yaml", learning=False)
+    with pytest.raises(UsageError, match=r"section `collect` of run.yaml: .* on a card that is held out"):
+        preflight.check(config, "run.yaml")
+
+
 @pytest.mark.parametrize(
     ("values", "where", "reason"),
     [

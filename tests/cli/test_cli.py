@@ -165,6 +165,7 @@ def test_bad_arguments_end_with_2_and_say_why(run: Run, tmp_path: Path, args: li
     ("setting", "sentence"),
     [
         ("device=sim:h900", "sim:h100"),
+        ("device=sim:rtx4090", "asked for on a card that is held out"),
         ("collect.specs=[unseen_op]", "held-out split unseen_op"),
         ("rewards.compile=-1", "section `rewards` of demo with rewards.compile=-1"),
         ("grpo.num_generations=7", "divisible by num_generations (7)"),
