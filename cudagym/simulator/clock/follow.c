@@ -273,6 +273,8 @@ static uint64_t run_warp(struct Thread_group *w) {
         case BRA_DIV:
         case BRA: {
             uint32_t taken = mask & (c->p_from[0] == PT ? FULL : predicate(w, c->p_from[0]));
+            if (c->operation == BRA && c->mode && taken) /* BRA.U.ANY: all go where one wants to */
+                taken = active;
             if (c->operation == BRA_DIV) {
                 uint32_t room[LANES];
                 taken = mask && active != (integer(w, c, 0, room)[first_of(active)] & w->lanes) ? mask : 0;

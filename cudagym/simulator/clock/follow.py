@@ -31,6 +31,8 @@ _SOURCES = ("follow.c", "follow.h", "sass_integer.c", "sass_float.c", "sass_memo
 _SHARED_RESERVED = 1024
 """Bytes at the start of a block's shared memory that the system has from compute capability 8.0 on."""
 _STACK_SLACK = 1024
+_BANKS = 8
+"""As in struct Follower."""
 SHARED_WINDOW_HIGH, LOCAL_WINDOW_HIGH = 0x100, 0x200
 """Upper words of generic addresses of shared and local memory, as in sass_memory.c."""
 _WARP = 32
@@ -177,7 +179,8 @@ def follow(
         raise InfrastructureError("no memory to follow a launch")
     buffers = {number: np.frombuffer(data, np.uint8) for number, data in banks.items()}
     for number, data in buffers.items():
-        library.follow_bank(handle, number, data.ctypes.data, data.size)
+        if number < _BANKS:
+            library.follow_bank(handle, number, data.ctypes.data, data.size)
     for slot, data in memory.items():
         if 0 <= slot < MAX_SLOTS and data.size:
             library.follow_slot(handle, slot, data.ctypes.data, data.size)
