@@ -138,7 +138,7 @@ class Profile(Record):
     spec: str
     device: str
     title: str
-    """The card's name."""
+    """The card's name, and whose machine code stands in where nvcc no longer makes the card's own."""
     shape: Shape
     time_us: float
     """Of the whole program: its launches, and fills and copies between them."""
@@ -190,7 +190,7 @@ def _profile(spec: KernelSpec, source: str, device: SimulatedGPU, seed: int) -> 
     return Profile(
         spec=spec.name,
         device=device.name,
-        title=gpu.title,
+        title=f"{gpu.title}, standing in with code for {gpu.arch}" if gpu.is_stand_in else gpu.title,
         shape=dict(shape),
         time_us=time.time_us,
         least_time_us=least_time_us(spec, shape, gpu),

@@ -210,6 +210,13 @@ def test_a_profile_survives_json(padded: Profile) -> None:
     assert json.loads(padded.model_dump_json())["launches"][0]["kernel"] == "padded"
 
 
+def test_a_card_that_nvcc_forgot_says_so(added: Profile) -> None:
+    old = profile(specs.get("vector_add_fp32"), ADD, device="sim:p100")
+    assert old.title == "NVIDIA Tesla P100 SXM2 16 GB, standing in with code for sm_75"
+    assert added.title == gpu("a100").title
+    assert old.time_us > 1.5 * added.time_us
+
+
 def test_many_launches_are_cut_short_in_text(added: Profile) -> None:
     many = added.model_copy(update={"launches": added.launches * 9})
     text = to_text(report.profile_report(many))
