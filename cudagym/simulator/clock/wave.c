@@ -43,6 +43,8 @@ static void touch(const struct Kinds *kind, struct Traffic *traffic, const struc
         uint8_t sectors = entry & 15;
         if (sampling > 1 && (number * 0xD6E8FEB86659FD93u >> 40) % sampling)
             continue;
+        if (kind->atomic) /* works in the L2 on what must come there first */
+            traffic->fetched += (uint64_t)__builtin_popcount(cache_read(l2, number, sectors));
         if (kind->stores || kind->atomic) {
             traffic->written += (uint64_t)__builtin_popcount(sectors);
             traffic->fetched += (uint64_t)__builtin_popcount(cache_write(l2, number, sectors));
