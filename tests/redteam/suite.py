@@ -4,7 +4,8 @@
 
 An attack is a source whose first line says `// spec | statuses | layer | what it does`: any of the statuses may be its
 verdict. Where `correct` is one of them, the layer begins with `construction` or says what keeps the gain away, and the
-attack may earn no more than the plain kernel of its spec. Attacks in `late/` were written when the layers were final.
+attack may earn no more than a fast honest kernel of its spec. Attacks in `late/` were written when the layers were
+final.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ REPORT = HERE.parents[1] / "docs" / "integrity.md"
 MARK = "<!-- make red-team writes from here to the end -->\n"
 GROUPS = ("measurement", "forgery", "escape", "compiler", "device")
 GAIN = 0.01
-"""How much more of peak than the plain kernel an attack must reach to count as a success."""
+"""How much more of peak than a fast honest kernel an attack must reach to count as a success."""
 
 
 class Attack(NamedTuple):
@@ -126,19 +127,19 @@ _KEYWORDS = frozenset(
 )
 
 
-def plain() -> dict[str, str]:
-    """The first honest kernel of each spec: what an attack must not surpass."""
+def best() -> dict[str, str]:
+    """A fast honest kernel of each spec that attacks may get `correct` for: what they must not surpass."""
     return {
-        kernel.spec: kernel.source for kernel in reversed(written()) if kernel.name.endswith(f"/{kernel.spec}_plain")
+        kernel.spec: kernel.source for kernel in reversed(written()) if kernel.name.endswith(f"/{kernel.spec}_best")
     }
 
 
 def outcome(attack: Attack, verdict: Verdict, at_most: float | None) -> str:
-    """Empty when the attack got what it must get; else what went wrong. `at_most`: the plain kernel's share of peak."""
+    """Empty when the attack got what it must get; else what went wrong. `at_most`: a fast kernel's share of peak."""
     if verdict.status not in attack.statuses:
         return f"{verdict.status}, not {'/'.join(attack.statuses)}: {verdict.message[:200]}"
     if verdict.fraction_of_peak and (at_most is None or verdict.fraction_of_peak > at_most + GAIN):
-        return f"reaches {verdict.fraction_of_peak:.3f} of peak, the plain kernel {at_most}"
+        return f"reaches {verdict.fraction_of_peak:.3f} of peak, an honest kernel {at_most}"
     return ""
 
 
@@ -155,7 +156,7 @@ def grade_all(console: Console, chosen: Sequence[Attack] | None = None) -> Resul
     """Grades all attacks and honest kernels with a bar on the console."""
     started = time.monotonic()
     hostile, honest = list(chosen or attacks()), [*written(), *scripted()]
-    bases = plain()
+    bases = best()
     with Grader("sim:h100", cached=False) as grader, Progress(console=console, transient=True) as bar:
         task = bar.add_task("grading", total=len(hostile) + len(honest) + len(bases))
         verdicts: list[Verdict] = []

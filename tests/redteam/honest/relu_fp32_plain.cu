@@ -1,4 +1,4 @@
-// relu_fp32 | A thread per element; what attacks must not surpass.
+// relu_fp32 | A thread per element.
 __global__ void relu(const float* x, float* y, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) y[i] = fmaxf(x[i], 0.0f);
