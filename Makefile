@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
 
-.PHONY: help setup demo test soak red-team check bench bench-build bench-simulator ptx-coverage clean
+.PHONY: help setup demo test soak red-team check bench bench-build bench-simulator clock ptx-coverage clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
@@ -16,6 +16,7 @@ help:
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
+	@echo "make clock        the clock's predictions against published times, into docs/clock.md (15 minutes)"
 	@echo "make ptx-coverage which instructions of compiled kernels are tested, and how each fares"
 	@echo "make clean        remove .venv and what tools left behind (runs/ and the cache folder stay)"
 
@@ -54,6 +55,9 @@ bench-simulator: $(STAMP)
 
 bench-build: $(STAMP)
 	$(BIN)/python benchmarks/builds.py
+
+clock: $(STAMP)
+	$(BIN)/python -m benchmarks.clock --jobs $$(nproc)
 
 ptx-coverage: $(STAMP)
 	$(BIN)/python tests/simulator/opcodes/coverage.py

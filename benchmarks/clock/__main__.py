@@ -1,226 +1,191 @@
 """How near the clock's predictions are to published times: `make clock`, or `python -m benchmarks.clock --table T01`.
 
-Every case is predicted and held against its row. Per table: Spearman's rank correlation, median and worst
-|ln(predicted / published)|, and the same for a plain roofline (least bytes at the datasheet's bandwidth, or operations
-at the peak, whichever takes longer). Without `--table` the page docs/clock.md gets its table and plot.
+Every case is predicted and held against its row, beside a plain roofline (least bytes at the datasheet's bandwidth, or
+operations at the peak, whichever takes longer). Pairs of kernels that differ in one cause follow: there the order
+counts. Without `--table` the figures and the plot go into docs/clock.md.
 """
 
 from __future__ import annotations
 
-import csv
-import importlib
 import math
-import statistics
-import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import cache
-from typing import NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
 import tyro
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from benchmarks.clock.cases import HERE, Case, compile_cases
-from cudagym.build.program import Program
-from cudagym.build.toolchain import find_toolchain
-from cudagym.hardware import gpu
+from benchmarks.clock.evidence import (
+    FITTED_ON,
+    Prediction,
+    all_cases,
+    by_table,
+    good,
+    predictions,
+    summary,
+    table_score,
+)
+from benchmarks.clock.pairs import PAIRS, Pair
+from benchmarks.clock.plot import scatter
+
+PAGE = Path(__file__).parents[2] / "docs" / "clock.md"
+BEGIN, END = "<!-- written by make clock -->\n", "<!-- until here -->\n"
+KINDS = {
+    "sgemm": "fp32 products",
+    "sgemm_guarded": "fp32 products",
+    "matmul": "fp32 products",
+    "tensor_gemm": "tensor-core products",
+    "attention": "attention",
+    "attention_fp32": "attention",
+    "reduction": "sums and scans",
+    "scan": "sums and scans",
+    "transpose": "copies and transposes",
+    "copy": "copies and transposes",
+}
+"""By source; the rest is elementwise work and norms."""
+
+Row = tuple[str, ...]
+COLUMNS: Row = ("table", "cards", "rows", "Spearman", "median", "worst", "roofline: Spearman", "median", "worst")
 
 
-class Row(NamedTuple):
-    """A published row."""
-
-    table: str
-    id: str
-    kernel: str
-    problem: str
-    time_us: float
-    use: str
-    library: bool
-
-
-class Prediction(NamedTuple):
-    """A case, its row, and what the clock says of it."""
-
-    case: Case
-    row: Row
-    time_us: float
-    roofline_us: float
-    limit: str
-    seconds: float
-    """That the prediction took."""
-    error: str = ""
-
-    @property
-    def miss(self) -> float:
-        """ln(predicted / published)."""
-        return math.log(self.time_us / self.row.time_us)
+def table_rows(found: Sequence[Prediction]) -> list[Row]:
+    """One row per table, in the columns above; misses as factors."""
+    rows = []
+    for name, members in by_table(found).items():
+        if not (usable := good(members)):
+            continue
+        ours, plain = table_score(usable), table_score(usable, roofline=True)
+        cards = sorted({p.case.gpu for p in usable})
+        figures = [
+            cell
+            for each in (ours, plain)
+            for cell in (_number(each.spearman), _factor(each.median), _factor(each.worst))
+        ]
+        fitted = "*" if name in FITTED_ON else ""
+        rows.append((name + fitted, cards[0] if len(cards) == 1 else f"{len(cards)} cards", str(len(usable)), *figures))
+    return rows
 
 
-class Score(NamedTuple):
-    """How well predictions of one table's rows did."""
-
-    rows: int
-    spearman: float
-    median: float
-    worst: float
-
-
-def published() -> dict[str, Row]:
-    """All rows, by id."""
-    with (HERE / "published.csv").open() as file:
-        return {
-            line["id"]: Row(
-                line["table"],
-                line["id"],
-                line["kernel"],
-                line["problem"],
-                float(line["time_us"] or "nan"),
-                line["use"],
-                line["library"] == "True",
-            )
-            for line in csv.DictReader(file)
-        }
+def summary_rows(found: Sequence[Prediction]) -> list[Row]:
+    """What the figures come to: over all tables, and over those that nothing was fitted on."""
+    parts = (found, [p for p in found if p.case.table not in FITTED_ON])
+    sums = [summary(part) for part in parts if good(part)]
+    return [
+        ("tables", *(str(s.tables) for s in sums)),
+        ("rows", *(str(s.rows) for s in sums)),
+        ("cards", *(str(s.cards) for s in sums)),
+        ("Spearman, median over tables", *(_number(s.spearman) for s in sums)),
+        ("tables under 0.6", *(", ".join(s.out_of_order) or "none" for s in sums)),
+        ("rows whose time counts, not only their order", *(str(s.absolute_rows) for s in sums)),
+        ("median miss of these, as a factor", *(_factor(s.median) for s in sums)),
+        ("nine in ten of these within", *(_factor(s.ninetieth) for s in sums)),
+        ("median miss without tensor cores at a stated clock", *(_factor(s.known) for s in sums)),
+    ]
 
 
-@cache
-def all_cases() -> tuple[Case, ...]:
-    """Every case of the modules beside this one."""
-    names = sorted(path.stem for path in HERE.glob("*.py") if path.with_suffix(".cu").exists())
-    modules = (importlib.import_module(f"benchmarks.clock.{name}") for name in names)
-    return tuple(case for module in modules for case in getattr(module, "CASES", ()))
+def summary_columns(rows: Sequence[Row]) -> Row:
+    return ("", "all tables", "tables without a part in the fit")[: len(rows[0])]
 
 
-def ranks(values: Sequence[float]) -> np.ndarray:
-    """Ranks from 0, the mean rank for equal values."""
-    array = np.asarray(values)
-    return np.array([(array < v).sum() + ((array == v).sum() - 1) / 2 for v in array])
+def pair_rows(pairs: Sequence[Pair], found: Sequence[Prediction]) -> list[Row]:
+    """The cause, both times, and how much slower the slow one is said to be."""
+    rows = []
+    for pair, slow, fast in zip(pairs, found[::2], found[1::2], strict=True):
+        times = (f"{slow.time_us:,.1f}", f"{fast.time_us:,.1f}", f"{slow.time_us / fast.time_us:.2f}")
+        rows.append((pair.cause, *times))
+    return rows
 
 
-def spearman(predicted: Sequence[float], measured: Sequence[float]) -> float:
-    """Rank correlation; nan where one side has no order."""
-    a, b = ranks(predicted), ranks(measured)
-    if len(a) < 2 or a.std() == 0 or b.std() == 0:
-        return math.nan
-    return float(np.corrcoef(a, b)[0, 1])
+PAIR_COLUMNS: Row = ("cause", "slow, us", "fast, us", "slow / fast")
 
 
-def score(predicted: Sequence[float], measured: Sequence[float]) -> Score:
-    misses = [abs(math.log(p / m)) for p, m in zip(predicted, measured, strict=True)]
-    return Score(len(misses), spearman(predicted, measured), statistics.median(misses), max(misses))
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
 
 
-def roofline_us(case: Case) -> float:
-    card = gpu(case.gpu)
-    math_mode = case.math if case.math in card.peak_tflops else "fp32"
-    return max(case.least_bytes / card.bandwidth, case.flops / card.peak_flops(math_mode)) * 1e6
+def _factor(miss: float) -> str:
+    return "" if math.isnan(miss) else f"{math.exp(miss):.2f}"
 
 
-def predict(case: Case, program: Program, row: Row) -> Prediction:
-    from benchmarks.clock.prediction import predicted
-
-    start = time.perf_counter()
-    try:
-        kernels = predicted(case, program)
-        time_us, error = sum(kernel.time_us for kernel in kernels), ""
-        limit = max(kernels, key=lambda kernel: kernel.time_us).limiters[0].name
-    except Exception as problem:
-        time_us, limit, error = math.nan, "", f"{type(problem).__name__}: {problem}"
-    return Prediction(case, row, time_us, roofline_us(case), limit, time.perf_counter() - start, error)
+def shown(columns: Row, rows: Sequence[Row], title: str = "") -> Table:
+    """As the terminal shows it."""
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
-def predictions(cases: Sequence[Case], jobs: int) -> list[Prediction]:
-    """All predictions, in the order of the cases."""
-    rows = published()
-    programs = compile_cases(cases, find_toolchain())
-    with ProcessPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(predict, c, p, rows[c.row]) for c, p in zip(cases, programs, strict=True)]
-        return [future.result() for future in track(waiting, description="predicting", transient=True)]
+def markdown(columns: Row, rows: Sequence[Row]) -> str:
+    lines = [columns, ("---",) * len(columns), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def by_table(found: Iterable[Prediction]) -> dict[str, list[Prediction]]:
-    tables: dict[str, list[Prediction]] = {}
-    for p in found:
-        tables.setdefault(p.case.table, []).append(p)
-    return dict(sorted(tables.items()))
-
-
-def rows_table(found: Sequence[Prediction]) -> Table:
-    shown = Table(
-        "row", "kernel", "problem", "GPU", "published us", "predicted us", "ratio", "roofline us", "limit", "s"
-    )
-    for p in found:
-        shown.add_row(
+def case_rows(found: Sequence[Prediction]) -> list[Row]:
+    """Every case of a table with its limit."""
+    return [
+        (
             p.row.id,
-            p.row.kernel[:44],
+            p.row.kernel[:48],
             p.row.problem[:24],
             p.case.gpu,
-            f"{p.row.time_us:.1f}",
-            f"{p.time_us:.1f}",
+            f"{p.row.time_us:,.1f}",
+            f"{p.time_us:,.1f}",
             p.error[:60] or f"{p.time_us / p.row.time_us:.2f}",
-            f"{p.roofline_us:.1f}",
             p.limit,
             f"{p.seconds:.1f}",
         )
-    return shown
+        for p in found
+    ]
 
 
-def tables_table(found: Sequence[Prediction]) -> Table:
-    shown = Table("table", "GPU", "rows", "Spearman", "median |ln|", "worst", "roofline: Spearman", "median", "worst")
-    scores: list[tuple[Score, Score]] = []
-    for name, members in by_table(found).items():
-        good = [p for p in members if not p.error]
-        if not good:
-            continue
-        measured = [p.row.time_us for p in good]
-        ours, plain = score([p.time_us for p in good], measured), score([p.roofline_us for p in good], measured)
-        scores.append((ours, plain))
-        cards = sorted({p.case.gpu for p in good})
-        shown.add_row(
-            name,
-            cards[0] if len(cards) == 1 else f"{len(cards)} cards",
-            str(ours.rows),
-            f"{ours.spearman:.3f}",
-            f"{ours.median:.3f}",
-            f"{ours.worst:.2f}",
-            f"{plain.spearman:.3f}",
-            f"{plain.median:.3f}",
-            f"{plain.worst:.2f}",
-        )
-    if scores:
-        shown.add_section()
-        cells = [
-            f"{statistics.median(values):.3f}" if (values := [v for v in columns if not math.isnan(v)]) else ""
-            for k in (0, 1)
-            for columns in zip(*((s[k].spearman, s[k].median, s[k].worst) for s in scores), strict=True)
-        ]
-        shown.add_row("median", "", str(sum(s[0].rows for s in scores)), *cells)
-    return shown
+def write_page(found: Sequence[Prediction], pairs: Sequence[Row]) -> None:
+    """Puts tables and plot into docs/clock.md."""
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for p in good(found):
+        if p.row.use == "abs":
+            kind = KINDS.get(Path(p.case.source).stem, "elementwise and norms")
+            groups.setdefault(kind, []).append((p.row.time_us, p.time_us))
+    sums = summary_rows(found)
+    PAGE.with_suffix(".svg").write_text(scatter(groups))
+    text = PAGE.read_text()
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    parts = [
+        markdown(summary_columns(sums), sums),
+        "\n![Predicted against published times](clock.svg)\n\n",
+        markdown(COLUMNS, table_rows(found)),
+        "\n",
+        markdown(PAIR_COLUMNS, pairs),
+    ]
+    PAGE.write_text(before + BEGIN + "\n" + "".join(parts) + "\n" + END + after)
 
 
-def main(table: tuple[str, ...] = (), rows: bool = False, jobs: int = 2, limit: int = 0) -> None:
+def main(table: tuple[str, ...] = (), rows: bool = False, jobs: int = 2) -> None:
     """Predicts every case, or those of some tables, and prints how near they are.
 
     Args:
         table: tables to take, all unless given.
         rows: print each row too.
         jobs: processes to use.
-        limit: take only so many rows of each table.
     """
-    console = Console(width=180)
-    cases = [case for case in all_cases() if not table or case.table in table]
-    if limit:
-        cases = [c for name in {c.table for c in cases} for c in [x for x in cases if x.table == name][:limit]]
-    found = predictions(cases, jobs)
+    console = Console()
+    found = predictions([case for case in all_cases() if not table or case.table in table], jobs)
     if rows:
-        for members in by_table(found).values():
-            console.print(rows_table(members))
-    console.print(tables_table(found))
+        columns = ("row", "kernel", "problem", "card", "published us", "predicted us", "ratio", "limit", "s")
+        for name, members in by_table(found).items():
+            console.print(shown(columns, case_rows(members), name))
+    console.print(shown(COLUMNS, table_rows(found), "misses as factors; *: a table that constants were chosen on"))
+    sums = summary_rows(found)
+    console.print(shown(summary_columns(sums), sums))
     for p in found:
         if p.error:
             console.print(f"[red]{p.row.id}[/red] {p.error}")
+    if table:
+        return
+    sides = predictions([case for pair in PAIRS for case in (pair.slow, pair.fast)], jobs)
+    pairs = pair_rows(PAIRS, sides)
+    console.print(shown(PAIR_COLUMNS, pairs))
+    write_page(found, pairs)
 
 
 if __name__ == "__main__":

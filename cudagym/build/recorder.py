@@ -234,7 +234,7 @@ def _crash(number: int, address: int, result: BoxResult) -> CandidateError:
 def _silent_ending(result: BoxResult) -> CandidateError:
     """Why a worker ended without saying so."""
     if result.timed_out:
-        return HostFailed(f"solve did not return within {LIMITS.wall_seconds:.0f} s on the host.")
+        return HostFailed(f"solve took {LIMITS.wall_seconds:.0f} s on the host without returning.")
     if len(result.channel) >= _CHANNEL_BYTES:
         return forged("it is too long")
     if not result.channel:  # not even ready to load the candidate's code
