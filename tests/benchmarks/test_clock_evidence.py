@@ -45,7 +45,9 @@ def case(table: str, number: int) -> Case:
     )
 
 
-def prediction(table: str, number: int, time_us: float, truth_us: float, use: str = "abs", error: str = "") -> Prediction:
+def prediction(
+    table: str, number: int, time_us: float, truth_us: float, use: str = "abs", error: str = ""
+) -> Prediction:
     row = Row(table, f"{table}-{number}", "kernel", "problem", truth_us, use, False)
     return Prediction(case(table, number), row, time_us, 1.0, "", 0.1, error)
 
