@@ -7,11 +7,13 @@ spec's kernel says nothing about that split, so such a rollout is an error and n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random
 from string import ascii_lowercase
+from typing import Any
 
 from cudagym import prompts, specs
+from cudagym.config import Prompt
 from cudagym.errors import UsageError
 from cudagym.hardware import GPU, GPUS
 from cudagym.record import Record, Shape
@@ -83,7 +85,15 @@ def fastest(demonstrations: Iterable[Verified], count: int) -> list[Verified]:
     ]
 
 
-def rows(demonstrations: Iterable[Verified], gpu: GPU, *, variations: int = 0, seed: int = 0) -> list[dict[str, str]]:
+def rows(
+    demonstrations: Iterable[Verified],
+    gpu: GPU,
+    *,
+    variations: int = 0,
+    seed: int = 0,
+    prompt: Prompt = "compact",
+    weights: Mapping[str, float] = prompts.WEIGHTS,
+) -> list[dict[str, Any]]:
     """Rows `prompt`, `completion`, `spec` for `cudagym.agents.sft`: one per demonstration with its spec's prompt,
     and `variations` more in which that prompt has another name or other sizes.
 
@@ -95,18 +105,34 @@ def rows(demonstrations: Iterable[Verified], gpu: GPU, *, variations: int = 0, s
         spec = specs.get(each.spec)
         asked = [spec, *(_varied(spec, random) for _ in range(variations))]
         found += [
-            {"prompt": prompts.render(one, gpu, style="compact"), "completion": each.source, "spec": each.spec}
+            {"prompt": ask(one, gpu, prompt, weights), "completion": _answer(each.source, prompt), "spec": each.spec}
             for one in asked
         ]
     return found
 
 
-def prompt_rows(names: Iterable[str], gpu: GPU) -> list[dict[str, str]]:
+def ask(spec: KernelSpec, gpu: GPU, prompt: Prompt, weights: Mapping[str, float] = prompts.WEIGHTS) -> Any:
+    """What a policy is asked, as TRL takes it: text, or the first message of a chat."""
+    text = prompts.render(spec, gpu, "compact" if prompt == "compact" else "full", weights=weights)
+    return [{"role": "user", "content": text}] if prompt == "chat" else text
+
+
+def _answer(source: str, prompt: Prompt) -> Any:
+    """A demonstration in the form that was asked for: the full prompt wants a fenced block."""
+    if prompt == "compact":
+        return source
+    fenced = f"```cuda\n{source.rstrip()}\n```\n"
+    return [{"role": "assistant", "content": fenced}] if prompt == "chat" else fenced
+
+
+def prompt_rows(
+    names: Iterable[str], gpu: GPU, prompt: Prompt = "compact", weights: Mapping[str, float] = prompts.WEIGHTS
+) -> list[dict[str, Any]]:
     """A row `prompt`, `spec` per train spec, for `cudagym.agents.grpo`. Raises UsageError for a held-out spec."""
     found = []
     for name in names:
         check_trainable(name, specs.get(name).split)
-        found.append({"prompt": prompts.render(specs.get(name), gpu, style="compact"), "spec": name})
+        found.append({"prompt": ask(specs.get(name), gpu, prompt, weights), "spec": name})
     return found
 
 

@@ -32,7 +32,8 @@ from cudagym.source import without_comments
 from cudagym.specs.spec import KernelSpec
 
 RESERVED = (*TEACHERS, "training")
-"""The first part of the keys of rollouts that are a teacher's, or were sampled while training."""
+"""The first part of the keys of rollouts that are a teacher's, or were sampled while training. GRPO's measuring of pass
+rates is called `probe`."""
 GRADED_AT_ONCE = 32
 """Completions graded between two writes to the log: what an interruption can cost."""
 

@@ -6,7 +6,7 @@ three of the environment, which share one grading of each batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from cudagym.config import StageConfig
 from cudagym.errors import UsageError
 from cudagym.rewards.trl import RewardFunction
 
-Row = Mapping[str, str]
-"""`prompt`, and `spec`, the name of what it asks for."""
+Row = Mapping[str, Any]
+"""`prompt`, text or messages, and `spec`, the name of what it asks for."""
 
 
 def refine(
@@ -29,12 +29,15 @@ def refine(
     folder: Path,
     *,
     seed: int,
+    environment: Callable[[], Any] | None = None,
 ) -> Path:
     """Train the checkpoint `base` on the prompts in `rows`. Returns `folder`, which then holds the result.
 
     `rewards` are pairs of a reward function and its weight. With `config.lora` an adapter is trained and merged,
     without it every weight. What was interrupted goes on from its last checkpoint; what had finished returns at
-    once. Raises UsageError for no rows, and when `folder` holds what was trained with other settings or data.
+    once. `environment` makes TRL's environments for training over several turns, of `config.turns` each. Raises
+    UsageError for no rows, for a tokenizer that cannot chat or call tools as it must, and when `folder` holds what was
+    trained with other settings or data.
     """
     if not rows:
         raise UsageError("stage grpo has no prompts to learn from: select at least one spec.")
@@ -48,7 +51,12 @@ def refine(
     from trl.trainer.grpo_trainer import GRPOTrainer
 
     model, tokenizer = policy.load(base)
+    if not isinstance(rows[0]["prompt"], str):
+        policy.check_chat(tokenizer)
     given = settings("trl.GRPOConfig", config, stage.trainer_folder, seed=seed)
+    if environment is not None:
+        _check_tools(tokenizer)
+        given.setdefault("max_tool_calling_iterations", getattr(config, "turns", None))
     arguments = GRPOConfig(**given, reward_weights=list(weights.values()))
     with quiet():
         trainer = GRPOTrainer(
@@ -58,9 +66,27 @@ def refine(
             train_dataset=_prompts(rows, arguments),
             processing_class=tokenizer,
             peft_config=adapter(config),
+            environment_factory=environment,
         )
     stage.run(trainer, "grpo")
     return folder
+
+
+def _check_tools(tokenizer: Any) -> None:
+    """Raises UsageError unless TRL can tell the policy of tools and find its calls in what it writes."""
+    from trl.chat_template_utils import add_response_schema, supports_tool_calling
+
+    try:
+        if not supports_tool_calling(tokenizer):
+            raise ValueError("its chat template cannot render calls of tools")
+        if getattr(tokenizer, "response_template", None) is None:
+            add_response_schema(tokenizer)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"several turns need a tokenizer whose calls of tools TRL knows, and {tokenizer.name_or_path} is none "
+            f"({reason}): set grpo.turns=1, or give it one of the templates in trl/chat_templates, such as qwen3.jinja."
+        ) from None
 
 
 def _prompts(rows: Sequence[Row], arguments: Any) -> Any:

@@ -8,11 +8,14 @@ theirs.
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -25,7 +28,7 @@ from rich.progress import (
 )
 
 from cudagym import report, specs
-from cudagym.agents import demonstrations, evaluations, grpo, guard, policy, sft
+from cudagym.agents import curriculum, demonstrations, evaluations, grpo, guard, policy, sft
 from cudagym.agents.claude import dollars
 from cudagym.agents.collect import collect
 from cudagym.agents.collector import Collector, Summary
@@ -37,6 +40,7 @@ from cudagym.agents.ledger import read as read_ledger
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.writers import Checkpoint, Laziness, Lazy, Scripted, Writer, check_scripted
 from cudagym.config import RunConfig
+from cudagym.envs.episode import Episode
 from cudagym.errors import UsageError
 from cudagym.grader import Progress as Report
 from cudagym.grader import resolve_device
@@ -49,6 +53,8 @@ from cudagym.specs.spec import KernelSpec
 
 POLICIES = ("base", "sft", "grpo")
 """The checkpoints an evaluation compares, in the order they are made."""
+RANK = f"{rank}." if (rank := os.environ.get("RANK", "0")) != "0" else ""
+"""Which of several training processes this is, for the keys of what it samples; the first one is not named."""
 LINE_SECONDS = 15.0
 """Between two lines of progress where there is no terminal to draw a bar on."""
 
@@ -128,23 +134,37 @@ class Loop:
         return found
 
     def base(self) -> Path:
-        """A policy that knows its vocabulary and nothing else."""
+        """The pretrained model, or a policy that knows its vocabulary and nothing else."""
+        if self.config.policy.model is not None:
+            folder = policy.resolve(self.config.policy.model)
+            policy.check_checkpoint(folder)
+            return folder
         folder = self.run.checkpoints / "base"
         if not folder.exists():
-            rows = demonstrations.rows(self.verified, self.gpu)
+            rows = demonstrations.rows(self.verified, self.gpu, **self._asked)
             aside = folder.with_name("base.partial")
             policy.create(self.config.policy, rows, seed=self.config.seed).save(aside)
             aside.rename(folder)
         return folder
 
+    def _find_model(self) -> None:
+        """Raises UsageError when the pretrained model is not there, or cannot be asked as it must be."""
+        if self.config.policy.model is not None and self.config.prompt == "chat":
+            policy.check_chat(policy.words(self.base()))
+        elif self.config.policy.model is not None:
+            self.base()
+        elif self.config.prompt == "chat":
+            raise UsageError("a policy from scratch has no chat template: set policy.model, or prompt=compact.")
+
     def sft(self) -> Path:
         """The policy after both supervised stages: every weight on all demonstrations, LoRA on the fastest."""
+        self._find_model()
         known = self.verified
         config, seed = self.config, self.config.seed
         with self._timed("sft"):
             pretrained = sft.pretrain(
                 self.base(),
-                demonstrations.rows(known, self.gpu, variations=config.sft.variations, seed=seed),
+                demonstrations.rows(known, self.gpu, variations=config.sft.variations, seed=seed, **self._asked),
                 config.sft,
                 self.run.checkpoints / "pretrained",
                 seed=seed,
@@ -152,7 +172,7 @@ class Loop:
             best = demonstrations.fastest(known, config.sft_lora.best)
             return sft.adapt(
                 pretrained,
-                demonstrations.rows(best, self.gpu, variations=config.sft_lora.variations, seed=seed),
+                demonstrations.rows(best, self.gpu, variations=config.sft_lora.variations, seed=seed, **self._asked),
                 config.sft_lora,
                 self.run.checkpoints / "sft",
                 seed=seed,
@@ -161,7 +181,8 @@ class Loop:
     def grpo(self) -> Path:
         """The policy after GRPO on the environment's own reward."""
         start = self.sft()
-        names = [kernel.name for kernel in specs.select(self.config.collect.specs)]
+        rates = self.pass_rates() if self.config.grpo.curriculum else {}
+        names = curriculum.repeated([kernel.name for kernel in self._taught()], rates)
         with self._timed("grpo"), self.run.open_rollouts() as log:
             functions = make_reward_functions(
                 device=self.device,
@@ -171,12 +192,54 @@ class Loop:
             )
             return grpo.refine(
                 start,
-                demonstrations.prompt_rows(names, self.gpu),
+                demonstrations.prompt_rows(names, self.gpu, **self._asked),
                 list(zip(functions, self.weights.in_order(), strict=True)),
                 self.config.grpo,
                 self.run.checkpoints / "grpo",
                 seed=self.config.seed,
+                environment=self._episode if self.config.grpo.turns > 1 else None,
             )
+
+    def _episode(self) -> Episode:
+        return Episode(device=self.device, seed=self.config.seed, turns=self.config.grpo.turns)
+
+    def pass_rates(self) -> dict[str, float]:
+        """How often the policy that GRPO starts from is right, by spec: measured once, and kept in `pass_rates.json`.
+
+        Raises UsageError where one of several processes would have to measure them.
+        """
+        start, kernels, file = self.sft(), self._taught(), self.run.path / "pass_rates.json"
+        if file.exists():
+            known: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+            return known
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise UsageError(
+                "the curriculum's pass rates are measured by one process: run `cudagym grpo --pass-rates` with the "
+                "same settings and name first, without accelerate, or set grpo.curriculum=0."
+            )
+        settings = self.config.evaluate.model_copy(update={"samples": max(1, self.config.grpo.curriculum)})
+        writer = Checkpoint(start, settings, chat=self.config.prompt == "chat")
+        with self.run.open_rollouts() as log, self._progress("grpo", "measuring pass rates") as report_:
+            found = evaluate(
+                writer,
+                kernels,
+                settings,
+                log,
+                name="probe",
+                device=self.device,
+                seed=self.config.seed,
+                style="compact" if self.config.prompt == "compact" else "full",
+                weights=self.weights,
+                progress=report_,
+            )
+        rates = curriculum.pass_rates(found)
+        write_json(file, rates)
+        return rates
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """How policies are asked."""
+        return {"prompt": self.config.prompt, "weights": self.weights.model_dump()}
 
     def checkpoint(self, folder: Path, base: Path | None = None) -> Checkpoint:
         """A checkpoint or adapter, asked as the configuration says."""
@@ -290,7 +353,7 @@ class Loop:
     def _keep(self, log: RolloutLog, step: int, batch: Sequence[Graded]) -> None:
         """Log what GRPO sampled. A step that is repeated after an interruption is logged again."""
         for number, (name, prompt, completion, verdict) in enumerate(batch):
-            key = f"training/{name}/{step}.{number}"
+            key = f"training/{name}/{step}.{RANK}{number}"
             log.append(
                 make_rollout(
                     key,

@@ -25,7 +25,7 @@ _HUB_FILES = ("*.json", "*.safetensors", "tokenizer*", "*.model", "merges.txt", 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the libraries' progress bars for files, and without a warning that peft itself causes."""
+    """Without the libraries' progress bars for files, and without warnings that their own code causes."""
     import datasets  # type: ignore[import-untyped]
     from transformers.utils import logging
 
@@ -35,6 +35,7 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            warnings.filterwarnings("ignore", "You are using 'environment_factory'", UserWarning)
             yield
     finally:
         if bars[0]:
@@ -71,7 +72,7 @@ def create(config: PolicyConfig, rows: Iterable[Mapping[str, str]], *, seed: int
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = train_tokenizer(_texts(rows), config.vocab_size)
-    settings: dict[str, Any] = config.model_dump() | {"vocab_size": len(tokenizer)}
+    settings: dict[str, Any] = config.model_dump(exclude={"model"}) | {"vocab_size": len(tokenizer)}
     torch.manual_seed(seed)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -174,7 +175,7 @@ def load(folder: Path, base: Path | None = None) -> Policy:
     Raises UsageError when the folder holds neither, or what cannot be loaded.
     """
     from safetensors import SafetensorError
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     check_checkpoint(folder, base)
     under = base_of(folder, base)
@@ -185,14 +186,23 @@ def load(folder: Path, base: Path | None = None) -> Policy:
                 from peft import PeftModel
 
                 model = PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-        words = folder if under is None or any(folder.glob("tokenizer*")) else under
-        tokenizer = AutoTokenizer.from_pretrained(words, padding_side="left")
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UsageError(f"{folder} cannot be loaded as a causal language model: {reason}") from None
+    tokenizer = words(folder if under is None or any(folder.glob("tokenizer*")) else under)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return Policy(model, tokenizer)
+
+
+def words(folder: Path) -> Any:
+    """A checkpoint's tokenizer alone. Raises UsageError when it cannot be loaded."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, padding_side="left")
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{folder} has no tokenizer that loads: {' '.join(str(error).split())[:300]}") from None
 
 
 def chat(policy: Policy, question: str) -> str:

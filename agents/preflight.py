@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cudagym import specs
+from cudagym.agents import policy
 from cudagym.agents.demonstrations import check_trainable
 from cudagym.agents.policy import quiet
 from cudagym.agents.stage import adapter, settings
@@ -22,7 +23,7 @@ from cudagym.grader import resolve_device
 from cudagym.rewards.terms import Weights
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM
+    from transformers import PreTrainedModel
 
 LEAST = {"learning_rate": 0, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 1}
 """What the trainers' configurations take any number for, and torch refuses below this when training starts."""
@@ -47,8 +48,11 @@ def check(config: RunConfig, origin: str, *, learning: bool = True) -> None:
         _ = config.claude.price
     with _named(f"section `evaluate` of {origin}"):
         _selected(config.evaluate.specs)
+    with _named(f"section `grpo` of {origin}"):
+        if config.grpo.turns > 1 and config.prompt != "chat":
+            raise UsageError(f"`turns` is {config.grpo.turns}, and more than one needs `prompt: chat`.")
     with _named(f"section `policy` of {origin}"):
-        _weightless(config.policy)
+        weightless(config.policy)
     for section, kind in TRAINERS.items():
         stage: StageConfig = getattr(config, section)
         with _named(f"section `{section}` of {origin}"):
@@ -64,23 +68,37 @@ def _selected(names: tuple[str, ...]) -> tuple[specs.KernelSpec, ...]:
     return chosen
 
 
-def _weightless(config: PolicyConfig) -> LlamaForCausalLM:
-    """The policy's architecture, without memory for its weights."""
+def weightless(config: PolicyConfig) -> PreTrainedModel | None:
+    """The policy's architecture, without memory for its weights; None for a model that is not on this machine."""
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
-    values: Mapping[str, Any] = config.model_dump()
+    if config.model is None:
+        values: Mapping[str, Any] = config.model_dump(exclude={"model"})
+        architecture: Any = LlamaConfig(**values)
+    else:
+        try:
+            folder = policy.resolve(config.model)
+            policy.check_checkpoint(folder)
+        except UsageError:
+            return None
+        architecture = AutoConfig.from_pretrained(policy.base_of(folder) or folder)
     with torch.device("meta"):
-        return LlamaForCausalLM(LlamaConfig(**values))
+        made: PreTrainedModel = AutoModelForCausalLM.from_config(architecture)  # type: ignore[no-untyped-call]
+    return made
+
+
+def trainer_arguments(kind: str, stage: StageConfig, *, seed: int) -> Any:
+    """The trainer's configuration that a stage will have."""
+    module, name = kind.split(".")
+    with quiet():
+        return getattr(import_module(module), name)(**settings(kind, stage, Path("unused"), seed=seed))
 
 
 def _check_trainer(kind: str, stage: StageConfig, *, seed: int) -> None:
     from transformers.integrations.integration_utils import get_reporting_integration_callbacks
 
-    module, name = kind.split(".")
-    make = getattr(import_module(module), name)
-    with quiet():
-        arguments = make(**settings(kind, stage, Path("unused"), seed=seed))
+    arguments = trainer_arguments(kind, stage, seed=seed)
     for field, least in LEAST.items():
         if (value := getattr(arguments, field)) < least:
             raise UsageError(f"`{field}` is {value}, but must be at least {least}.")
@@ -90,10 +108,10 @@ def _check_trainer(kind: str, stage: StageConfig, *, seed: int) -> None:
 def _check_adapter(stage: StageConfig, config: PolicyConfig) -> None:
     from peft import get_peft_model
 
-    made = adapter(stage)
-    if made is not None:
+    made, model = adapter(stage), weightless(config)
+    if made is not None and model is not None:
         with quiet():
-            get_peft_model(_weightless(config), made)
+            get_peft_model(model, made)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from cudagym.agents import policy
 from cudagym.agents.policy import quiet
@@ -16,7 +17,7 @@ from cudagym.agents.stage import Stage, adapter, digest, settings, weights_diges
 from cudagym.config import AdaptConfig, StageConfig
 from cudagym.errors import UsageError
 
-Row = Mapping[str, str]
+Row = Mapping[str, Any]
 """A demonstration as TRL takes it: `prompt`, `completion`, and `spec`, which training ignores."""
 
 
@@ -51,6 +52,8 @@ def _train(name: str, base: Path, rows: Sequence[Row], config: StageConfig, fold
     from trl.trainer.sft_trainer import SFTTrainer
 
     model, tokenizer = policy.load(base)
+    if not isinstance(rows[0]["prompt"], str):
+        policy.check_chat(tokenizer)
     with quiet():
         trainer = SFTTrainer(
             model=model,

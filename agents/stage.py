@@ -69,9 +69,11 @@ class Stage:
         _show_progress(trainer, name)
         with quiet(), _tracked(trainer.args.report_to, self.folder, name):
             trainer.train(resume_from_checkpoint=self.last_checkpoint)
-        save_trained(trainer.model, trainer.processing_class, self.folder)
-        seconds = round(time.monotonic() - started, 1)
-        write_json(self._marker, {"steps": trainer.state.global_step, "seconds": seconds})
+        if trainer.is_world_process_zero():
+            save_trained(trainer.model, trainer.processing_class, self.folder)
+            seconds = round(time.monotonic() - started, 1)
+            write_json(self._marker, {"steps": trainer.state.global_step, "seconds": seconds})
+        trainer.accelerator.wait_for_everyone()
 
 
 def settings(kind: str, config: StageConfig, folder: Path, *, seed: int) -> dict[str, Any]:
@@ -94,9 +96,11 @@ def settings(kind: str, config: StageConfig, folder: Path, *, seed: int) -> dict
         "dataloader_pin_memory": gpu,
     }
     # TRL's default is True; transformers 5.23 renamed the field and warns about the old name.
+    renamed = "activation_checkpointing" in field_types(kind)
     if not any(name.endswith("_checkpointing") for name in given):
-        renamed = "activation_checkpointing" in field_types(kind)
         defaults["activation_checkpointing" if renamed else "gradient_checkpointing"] = False
+    elif renamed and "gradient_checkpointing" in given:
+        given["activation_checkpointing"] = given.pop("gradient_checkpointing")
     return {**defaults, **given, "output_dir": str(folder), "use_cpu": not gpu}
 
 
@@ -195,5 +199,6 @@ _SHOWN = {
     "rewards/compile_reward/mean": "compile",
     "rewards/numeric_reward/mean": "numeric",
     "rewards/throughput_reward/mean": "throughput",
+    "frac_reward_zero_std": "flat",
 }
 """What a progress line shows of the trainer's logs, and how it is called there."""

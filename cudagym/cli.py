@@ -367,12 +367,31 @@ def sft(run: Run) -> int:
 
 
 @app.command
-def grpo(run: Run) -> int:
+def grpo(
+    run: Run,
+    dry_run: Annotated[FlagCreatePairsOff[bool], arg(help="Only check the settings, and say what they mean.")] = False,
+    pass_rates: Annotated[FlagCreatePairsOff[bool], arg(help="Only measure the curriculum's pass rates.")] = False,
+) -> int:
     """Refine the policy of `cudagym sft` with TRL's GRPOTrainer on the environment's own reward.
 
     For example `cudagym grpo --name first --set grpo.max_steps=10`. Runs the stages before it where
-    they are missing.
+    they are missing. `cudagym grpo --config qwen2.5-coder-7b --dry-run` needs neither weights nor a GPU.
     """
+    if dry_run:
+        from cudagym import config
+
+        config.prepare_environment()  # before anything imports torch
+        from cudagym.agents import rehearsal
+
+        told = rehearsal.rehearse(config.load(run.config, run.set), run.config)
+        if run.json:
+            _print_json(told)
+        else:
+            _print(rehearsal.rehearsal_table(told))
+        return DONE
+    if pass_rates:
+        _print_json(run.open(run.stem).pass_rates())
+        return DONE
     return _trained(run, run.open(run.stem).grpo())
 
 

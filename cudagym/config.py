@@ -5,7 +5,8 @@
     rewards: {compile: 0.1, numeric: 0.3, throughput: 0.6}
     collect: {variants: 2}
     claude: {model: claude-opus-5-5, budget_usd: 10, ...}      # what `cudagym collect --teacher claude` asks and pays
-    policy: {vocab_size: 4096, hidden_size: 128, ...}          # transformers.LlamaConfig's names
+    prompt: compact                                            # or full, or chat
+    policy: {vocab_size: 4096, hidden_size: 128, ...}          # transformers.LlamaConfig's names, or model: ...
     sft: {max_steps: 450, learning_rate: 3.0e-3, ...}          # trl.SFTConfig's names
     sft_lora: {lora: {r: 16}, best: 4, max_steps: 60, ...}     # peft.LoraConfig's and trl.SFTConfig's names
     grpo: {max_steps: 20, num_generations: 8, ...}             # trl.GRPOConfig's names
@@ -137,8 +138,10 @@ class ClaudeConfig(Record):
 
 
 class PolicyConfig(Record):
-    """The small policy, under the names of `transformers.LlamaConfig`."""
+    """The policy to train: a pretrained `model`, or a small one under the names of `transformers.LlamaConfig`."""
 
+    model: str | None = None
+    """A checkpoint's folder or a name on the Hugging Face hub. The other settings then say nothing."""
     vocab_size: int = Field(default=4096, ge=258)
     """At most: merges end earlier when nothing repeats."""
     hidden_size: int = Field(default=128, ge=8)
@@ -184,6 +187,12 @@ class GrpoConfig(StageConfig):
     shuffle_rewards: bool = False
     """A control: every completion is paid what another completion for the same prompt earned, drawn anew each step.
     What training still changes then, it does not owe to the reward."""
+    turns: int = Field(default=1, ge=1)
+    """Sources that a policy may submit for one prompt; after each it is told the verdict. More than one needs
+    `prompt: chat` and a chat template that knows tools."""
+    curriculum: int = Field(default=0, ge=0)
+    """Samples per spec by which pass rates are measured before training. Specs that are sometimes right are then asked
+    for up to four times as often as those that never or always are. 0 asks for all alike."""
 
 
 class EvaluateConfig(Record):

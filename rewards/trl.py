@@ -67,8 +67,11 @@ def make_reward_functions(
 ) -> list[RewardFunction]:
     """`compile_reward`, `numeric_reward` and `throughput_reward`, sharing one grading of each batch.
 
-    `device` and `seed` are those of `cudagym.grade`. Each batch logs the share of every status as the metric
-    `status/<status>`, and every completion's status as the column `status`, and goes to `listener`.
+    What counts is the source in a completion, or the `best` one of its `cudagym.envs.episode.Episode`.
+
+    `device` and `seed` are those of `cudagym.grade`. Each batch logs as metrics the share of every status
+    (`status/<status>`), how many groups there are and how many of them are flat (`groups/all`, `groups/flat`), and as
+    the column `status` every completion's status, and goes to `listener`.
 
     With `shuffled`, the completions of one prompt swap their rewards: all terms of one go to one other, by a
     permutation that `seed`, the trainer's step and the spec decide. Every group keeps the rewards that it earned, their
@@ -87,15 +90,17 @@ def _reward_function(term: str, batch: _Batch, listener: Listener | None, shuffl
         trainer_state: Any = None,
         log_metric: Callable[[str, float], None] | None = None,
         log_extra: Callable[[str, list[Any]], None] | None = None,
+        environments: Sequence[Any] | None = None,
         **columns: Any,
     ) -> list[float | None]:
         if spec is None:
             raise UsageError("the dataset needs a column `spec` that names the spec each prompt asks for")
-        texts = [_text(completion) for completion in completions]
+        texts = _counted(completions, environments)
         items = [(name, extract_source(text)) for name, text in zip(spec, texts, strict=True)]
         verdicts, fresh = batch.verdicts(items)
         if fresh:
             _log(verdicts, log_metric, log_extra)
+            _log_groups(list(zip(spec, map(str, prompts), strict=True)), verdicts, log_metric)
             if listener is not None:
                 step = trainer_state.global_step if trainer_state else 0
                 listener(step, [Graded(*each) for each in zip(spec, prompts, texts, verdicts, strict=True)])
@@ -129,6 +134,25 @@ def _text(completion: Completion) -> str:
         return completion
     said = [message["content"] for message in completion if message["role"] == "assistant"]
     return str(said[-1] or "") if said else ""
+
+
+def _counted(completions: Sequence[Completion], environments: Sequence[Any] | None) -> list[str]:
+    """The text that counts of each completion: the best source submitted in its episode, else what was said last."""
+    submitted = [None] * len(completions) if environments is None else [each.best for each in environments]
+    return [_text(said) if source is None else source for said, source in zip(completions, submitted, strict=True)]
+
+
+def _log_groups(
+    keys: Sequence[tuple[str, str]], verdicts: Sequence[Verdict], log_metric: Callable[[str, float], None] | None
+) -> None:
+    """How many groups there are, and how many are flat: all of one prompt's completions earn the same terms."""
+    earned: dict[tuple[str, str], set[Any]] = {}
+    for key, verdict in zip(keys, verdicts, strict=True):
+        if (terms := terms_of(verdict)) is not None:
+            earned.setdefault(key, set()).add((terms.compile, terms.numeric, terms.throughput))
+    if log_metric is not None:
+        log_metric("groups/all", len(set(keys)))
+        log_metric("groups/flat", len(set(keys)) - sum(len(each) > 1 for each in earned.values()))
 
 
 def _log(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cudagym.agents import preflight
+from cudagym.agents import preflight, rehearsal
 from cudagym.config import BUILTIN, load, parse
 from cudagym.errors import UsageError
 
@@ -48,6 +49,7 @@ def test_a_held_out_card_is_for_evaluation_only() -> None:
         ({"sft": {"per_device_train_batch_size": 0}}, "section `sft`", "`per_device_train_batch_size` is 0"),
         ({"sft_lora": {"lora": {"r": 0}}}, "`sft_lora.lora` of run.yaml", "`r` should be a positive integer"),
         ({"grpo": {"lora": {"target_modules": ["foo"]}}}, "`grpo.lora`", "foo"),
+        ({"grpo": {"turns": 3}}, "section `grpo`", "more than one needs `prompt: chat`"),
         ({"policy": {"hidden_size": 30, "num_attention_heads": 4}}, "section `policy`", "not a multiple"),
         ({"policy": {"num_attention_heads": 3}}, "section `policy`", "not a multiple"),
         ({"policy": {"hidden_size": 36, "num_attention_heads": 4}}, "section `policy`", "even rotary dimension"),
@@ -63,3 +65,24 @@ def test_what_a_stage_would_fail_on_is_refused_in_one_paragraph(
     assert reason in said
     assert "\n" not in said
     assert "pydantic" not in said
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BUILTIN.glob("*.yaml")))
+def test_every_configuration_is_rehearsed_without_its_weights(name: str) -> None:
+    config = load(name)
+    told = rehearsal.rehearse(config, name)
+    assert {"policy", "prompts", "sft", "sft_lora", "grpo", "sampling"} <= set(told)
+    assert config.policy.model is None or config.policy.model in told["policy"]
+    assert ("turns" in told) == (config.grpo.turns > 1)
+
+
+def test_a_model_that_is_here_is_looked_at(base: Path) -> None:
+    values = {"policy": {"model": str(base)}, "grpo": {"lora": {"target_modules": ["q_proj"]}}}
+    told = rehearsal.rehearse(parse(values, "run.yaml"), "run.yaml")
+    assert "LlamaForCausalLM" in told["policy"]
+    assert "tokens" in told["prompts"]
+    with pytest.raises(UsageError, match=r"no chat template"):
+        rehearsal.rehearse(parse(values | {"prompt": "chat"}, "run.yaml"), "run.yaml")
+    wrong = {"grpo": {"lora": {"target_modules": ["c_attn"]}}}
+    with pytest.raises(UsageError, match=r"`grpo\.lora`.*c_attn"):
+        rehearsal.rehearse(parse(values | wrong, "run.yaml"), "run.yaml")

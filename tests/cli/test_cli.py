@@ -307,6 +307,20 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     assert f"cudagym {command}" in out
 
 
+def test_a_training_run_is_rehearsed_without_weights(run: Run, tmp_path: Path) -> None:
+    options = ["--config", "qwen2.5-coder-7b", "--runs", str(tmp_path), "--dry-run"]
+    code, out, _ = run("grpo", *options, "--json")
+    assert code == 0
+    assert "vLLM (colocate)" in json.loads(out)["sampling"]
+    code, out, _ = run("grpo", *options)
+    assert code == 0
+    assert "Qwen/Qwen2.5-Coder-7B-Instruct, not on this machine" in out
+    code, _, err = run("grpo", *options, "--set", "grpo.num_generations=7")
+    assert code == 2
+    assert "divisible by num_generations" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_is_quick_and_loads_nothing_heavy() -> None:
     started = time.monotonic()
     heavy = ("torch", "trl", "transformers", "llvmlite", "anthropic")

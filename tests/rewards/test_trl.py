@@ -74,8 +74,19 @@ def test_statuses_are_logged_once_per_batch() -> None:
         )
     assert dict(metrics)["status/correct"] == 0.5
     assert dict(metrics)["status/grader_error"] == 0.25
-    assert len(metrics) == len(dict(metrics)) == 10
+    assert (dict(metrics)["groups/all"], dict(metrics)["groups/flat"]) == (1, 0)
+    assert len(metrics) == len(dict(metrics)) == 12
     assert columns == [("status", ["correct", "correct", "build_failed", "grader_error"])]
+
+
+@pytest.mark.usefixtures("grading")
+def test_groups_whose_completions_all_earn_the_same_are_counted() -> None:
+    metrics: dict[str, float] = {}
+    groups = {"p": ["fast", "fast"], "q": ["fast", "slow"], "r": ["nonsense", "crash"], "s": ["crash", "crash"]}
+    completions = [text for texts in groups.values() for text in texts]
+    prompts = [name for name, texts in groups.items() for _ in texts]
+    call(make_reward_functions()[0], completions, prompts=prompts, log_metric=metrics.__setitem__)
+    assert (metrics["groups/all"], metrics["groups/flat"]) == (4, 3)
 
 
 @pytest.mark.usefixtures("grading")
