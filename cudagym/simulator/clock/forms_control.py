@@ -40,7 +40,10 @@ def _bra(d: Decoder) -> str:
         d.label()
         return "bra_div"
     if d.mods.take("CONV"):
-        d.plain(0)
+        if len(d.args) > 1:
+            d.plain(0)
+        else:
+            d.code.how[0] = COMPLEMENT
         d.label()
         d.code.mode = 1
         return "bra_div"

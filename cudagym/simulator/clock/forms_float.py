@@ -49,10 +49,11 @@ def _fmnmx(d: Decoder) -> str:
     _floats(d)
     d.code.more = d.mods.take("NAN")
     d.to()
-    d.plain(0, d.at.opcode[0].lower())
-    d.plain(1, d.at.opcode[0].lower())
+    name = d.at.opcode.removeprefix("U").lower()
+    d.plain(0, name[0])
+    d.plain(1, name[0])
     d.predicate()
-    return d.at.opcode.lower()
+    return name
 
 
 @form("FMNMX3")
@@ -139,6 +140,15 @@ def _f2fp(d: Decoder) -> str:
         d.to()
         d.code.more |= {"": 0, ".H0": 0, ".H1": 2}[d.source(0)]
         return "unpack"
+    if d.mods.take("PACK_AB_MERGE_C"):
+        d.mods.ignore("SATFINITE", "F32")
+        d.code.more = d.mods.one_of({"E4M3": 0, "E5M2": 1}, -1)
+        d.to()
+        d.plain(0, "f")
+        d.plain(1, "f")
+        if d.next() != "RZ":
+            raise ValueError("merged")
+        return "pack8"
     if not d.mods.take("PACK_AB"):
         raise ValueError("form")
     to = d.mods.one_of({"BF16": 3, "F16": 2}, 2)

@@ -385,22 +385,44 @@ OPERATION(pack) {
     put(w, c->to[0], out, mask);
 }
 
-/* F2FP.UNPACK_B: two 8-bit numbers as halves. more: 1 E5M2, else E4M3; 2 the upper pair */
+/* F2FP.UNPACK_B: two 8-bit numbers as halves. more: 1 E5M2, which is a half's upper byte, else E4M3; 2 the upper pair */
 OPERATION(unpack) {
     const uint32_t *v = vector(w, c->from[0]);
-    uint32_t out[LANES], fraction = c->more & 1 ? 2 : 3, bias = c->more & 1 ? 15 : 7;
+    uint32_t out[LANES];
     EACH(i) {
         out[i] = 0;
         for (int k = 0; k < 2; k++) {
-            uint32_t x = v[i] >> (c->more & 2 ? 16 : 0) >> 8 * k & 255;
-            int exponent = (int)(x >> fraction & (c->more & 1 ? 31 : 15)), part = (int)(x & ((1u << fraction) - 1));
-            float value = ldexpf((float)(exponent ? part + (1 << fraction) : part),
-                                 (exponent ? exponent : 1) - (int)bias - (int)fraction);
-            if (c->more & 1 ? exponent == 31 : (x & 127) == 127)
-                value = c->more & 1 && !part ? INFINITY : NAN;
-            out[i] |= (uint32_t)(half_bits(value) | (x >> 7 && value == value ? 0x8000 : 0)) << 16 * k;
+            uint32_t x = v[i] >> (c->more & 2 ? 16 : 0) >> 8 * k & 255, exponent = x >> 3 & 15;
+            float value = ldexpf((float)(exponent ? 8 + (x & 7) : x & 7), (int)(exponent ? exponent : 1) - 10);
+            uint32_t half = (x & 127) == 127 ? 0x7fff : half_bits(value) | (x >> 7) << 15;
+            out[i] |= (c->more & 1 ? x << 8 : half) << 16 * k;
         }
     }
+    put(w, c->to[0], out, mask);
+}
+
+/* An 8-bit number, rounded to the nearest; beyond the largest, the largest. */
+static uint32_t octet(float value, int fraction, int bias, float largest) {
+    uint32_t sign = bits_of(value) >> 31 << 7;
+    if (value != value)
+        return 0x7f;
+    float size = fminf(fabsf(value), largest);
+    int exponent = size ? ilogbf(size) : -126;
+    exponent = exponent < 1 - bias ? 1 - bias : exponent;
+    uint32_t steps = (uint32_t)nearbyintf(ldexpf(size, fraction - exponent));
+    /* The leading one of a normal number counts as a step of its exponent, and so does one that rounding carries. */
+    return sign | (steps + ((uint32_t)(exponent + bias - 1) << fraction));
+}
+
+/* F2FP.PACK_AB_MERGE_C of 8-bit numbers: a above b in the lower half. more: 1 E5M2, else E4M3 */
+OPERATION(pack8) {
+    float a[LANES], b[LANES];
+    uint32_t out[LANES];
+    int fraction = c->more & 1 ? 2 : 3, bias = c->more & 1 ? 15 : 7;
+    float largest = c->more & 1 ? 57344 : 448;
+    single(w, c, 0, a);
+    single(w, c, 1, b);
+    EACH(i) out[i] = octet(a[i], fraction, bias, largest) << 8 | octet(b[i], fraction, bias, largest);
     put(w, c->to[0], out, mask);
 }
 
@@ -602,6 +624,6 @@ OPERATION(ffma2) {
 const struct Named float_operations[] = {
     {"fadd", fadd}, {"fmul", fmul}, {"ffma", ffma}, {"dadd", dadd}, {"dmul", dmul}, {"dfma", dfma}, {"fmnmx", fmnmx},
     {"fmnmx3", fmnmx3}, {"dmnmx", dmnmx}, {"fsetp", fsetp}, {"dsetp", dsetp}, {"fset", fset}, {"fchk", fchk},
-    {"mufu", mufu}, {"f2f", f2f}, {"pack", pack}, {"unpack", unpack}, {"f2i", f2i}, {"i2f", i2f}, {"hadd2", hadd2}, {"hmul2", hmul2},
+    {"mufu", mufu}, {"f2f", f2f}, {"pack", pack}, {"unpack", unpack}, {"pack8", pack8}, {"f2i", f2i}, {"i2f", i2f}, {"hadd2", hadd2}, {"hmul2", hmul2},
     {"hfma2", hfma2}, {"hmnmx2", hmnmx2}, {"hsetp2", hsetp2}, {"hset2", hset2}, {"ffma2", ffma2}, {NULL, NULL},
 };

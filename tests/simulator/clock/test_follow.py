@@ -130,6 +130,43 @@ def test_what_the_teacher_writes_leaves_the_same_memory(name: str, card: str) ->
     assert both.changed
 
 
+OCTETS = """
+#include <cuda_fp8.h>
+extern "C" __global__ void octets(const float* x, unsigned short* y) {
+    float2 pair = make_float2(x[2 * threadIdx.x], x[2 * threadIdx.x + 1]);
+    y[2 * threadIdx.x] = __nv_cvt_float2_to_fp8x2(pair, __NV_SATFINITE, __NV_E4M3);
+    y[2 * threadIdx.x + 1] = __nv_cvt_float2_to_fp8x2(pair, __NV_SATFINITE, __NV_E5M2);
+}
+extern "C" __global__ void values(const unsigned short* x, unsigned* y) {
+    __half2_raw a = __nv_cvt_fp8x2_to_halfraw2(x[threadIdx.x], __NV_E4M3);
+    __half2_raw b = __nv_cvt_fp8x2_to_halfraw2(x[threadIdx.x], __NV_E5M2);
+    y[2 * threadIdx.x] = a.x | a.y << 16;
+    y[2 * threadIdx.x + 1] = b.x | b.y << 16;
+}
+"""
+
+
+@pytest.mark.parametrize("arch", ["sm_89", "sm_90a"])
+def test_eight_bit_floats(machine: Machine, arch: str) -> None:
+    code = Code(".version 8.0\n.target sm_86\n.address_size 64\n", machine)
+    code.module = built(OCTETS, arch)
+    rng = np.random.default_rng(8)
+    x = (rng.normal(size=1024) * 2.0 ** rng.integers(-20, 20, 1024)).astype(np.float32)
+    x[:8] = [0, -0.0, np.inf, -np.inf, 448, 449, 2**-9, 2**-10]
+    both_ways = np.arange(512, dtype=np.uint16) * 127
+    for kernel, data, size in (("octets", x, 2048), ("values", both_ways, 4096)):
+        arrays = [fresh(data), np.zeros(size, np.uint8)]
+        launch = code.launch(kernel, 1, 512, address_of(0), address_of(1))
+        both = Both(machine, code.program(launch), memory_of(*arrays), Limits(), False)
+        both.rtol = 0
+        both.run_all()
+        assert both.changed
+
+
+def fresh(array: NDArray[Any]) -> Bytes:
+    return array.view(np.uint8).copy()
+
+
 MATRICES = """
 extern "C" __global__ void transpose(const unsigned* in, unsigned* out) {
     unsigned r;
