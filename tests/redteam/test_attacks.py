@@ -17,6 +17,7 @@ from cudagym.verdict import STATUSES
 LONG = bool(os.environ.get("CUDAGYM_LONG_TESTS"))
 SUCCEEDED_ONCE = {
     "measurement/arrival_counted",
+    "measurement/arrivals_by_hundreds",
     "measurement/arrivals_that_wait",
     "measurement/atomics_for_stores",
     "escape/forged_infrastructure_failure",

@@ -8,14 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cudagym.build.program import Allocate, Copy, Fill, Launch, Program, Upload
-from cudagym.device import Buffer, KernelTime, Limiter, ModelledTime, Run
+from cudagym.device import Buffer, KernelTime, LaunchRun, Limiter, ModelledTime, Run
 from cudagym.hardware import GPU
-from cudagym.simulator.clock.bounds import DRAM_EFFICIENCY, LAUNCH_US, Footprint, kernel_time
+from cudagym.simulator.clock.bounds import DRAM_EFFICIENCY, LAUNCH_US, SECTOR_BYTES, Footprint, kernel_time
 from cudagym.simulator.clock.decode import Unfollowable
 from cudagym.simulator.clock.image import read_image
 from cudagym.simulator.clock.model import Code, model
 from cudagym.simulator.clock.sass import read
 
+MOST_APART = 1.5
+"""Bytes by the counters over those of the blocks followed. Of honest kernels they differ by a tenth."""
+SMALL = 1 << 20
+"""Bytes that make no difference."""
 _WAITS = {
     "fixed": "each warp waits for its own last result: give it independent work, or use more warps",
     "short": "warps wait for shared memory, shuffles or special functions: give each independent work between",
@@ -69,14 +73,29 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
     kernels = []
     for launch, observed in zip(program.plan.launches, run.launches, strict=True):
         bounds = kernel_time(gpu, program.module.kernel(launch.kernel), launch, observed, footprint)
-        if observed.time is None:
-            kernels.append(bounds.model_copy(update={"from_counters": observed.unfollowable}))
+        if observed.time is None or _did_less(observed.time, observed):
+            why = observed.unfollowable or "the blocks followed move less than others of the grid"
+            kernels.append(bounds.model_copy(update={"from_counters": why}))
         else:
             kernels.append(_advised(observed.time, bounds))
     return ModelledTime(
         time_us=sum(kernel.time_us for kernel in kernels) + _transfers_us(gpu, program),
         kernels=tuple(kernels),
     )
+
+
+def _did_less(time: KernelTime, observed: LaunchRun) -> bool:
+    """Whether the blocks that were followed moved far less than those observed among all others.
+
+    They are followed before any has run: a kernel that counts arrivals takes them for the first of the grid, and could
+    give those little to do.
+    """
+    c, traffic = observed.counters, time.traffic
+    if c is None or traffic is None or not c.blocks:
+        return False
+    scale = observed.blocks / c.blocks * SECTOR_BYTES
+    loaded, stored = c.global_load_sectors * scale, c.global_store_sectors * scale
+    return loaded > MOST_APART * traffic.l1_bytes + SMALL or stored > MOST_APART * traffic.l2_bytes + SMALL
 
 
 def _advised(time: KernelTime, bounds: KernelTime) -> KernelTime:
