@@ -25,6 +25,7 @@ enum { BAR_ARRIVE = 1, BAR_REDUCE = 2, BAR_REDUCTION_SHIFT = 4, BAR_COUNTED = 25
 enum { REDUCE_POPC, REDUCE_AND, REDUCE_OR };
 #define SLICE 4000 /* instructions that a warp runs before others get their turn */
 #define OPERATIONS 256
+#define MOST_BYTES (1ull << 30) /* of traces, after which blocks are cut off */
 
 static Operation *run_of[OPERATIONS];
 static const char *name_of[OPERATIONS];
@@ -458,6 +459,15 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static uint64_t trace_bytes(const struct Block *b) {
+    uint64_t bytes = 0;
+    for (uint32_t n = 0; n < b->warps; n++) {
+        const struct Thread_group *w = &b->warp[n];
+        bytes += w->run_room * sizeof *w->runs + w->access_room * sizeof *w->accesses + w->line_room * sizeof *w->lines;
+    }
+    return bytes;
+}
+
 /* Runs each warp of a block once. Whether the block has ended or must wait for others for good. */
 static int turn(struct Follower *f, struct Block *b) {
     uint64_t issued = 0;
@@ -476,6 +486,7 @@ static int turn(struct Follower *f, struct Block *b) {
    enum Fault; the traces lie in f->traces. */
 uint32_t follow_run(struct Follower *f, const uint32_t *blocks, uint32_t count) {
     enum { TURNS = 8 };
+    uint64_t kept = 0;
     double until = now() + f->launch.seconds;
     struct Block **block = calloc(count + 1, sizeof *block);
     f->traces = calloc(count + 1, sizeof *f->traces);
@@ -494,9 +505,11 @@ uint32_t follow_run(struct Follower *f, const uint32_t *blocks, uint32_t count) 
             int over = 0, late = 0;
             for (int k = 0; k < TURNS && !over && !late && f->fault == OK; k++) {
                 over = turn(f, block[n]);
-                late = f->instructions > f->launch.total_limit || now() > until;
+                late = f->instructions > f->launch.total_limit || now() > until ||
+                       kept + trace_bytes(block[n]) > MOST_BYTES;
             }
             if (f->fault == OK && (over || late)) {
+                kept += trace_bytes(block[n]);
                 close_trace(block[n], &f->traces[n]);
                 free_block(block[n]);
                 block[n] = NULL;

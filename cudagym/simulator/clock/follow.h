@@ -1,4 +1,4 @@
-/* The follower's records: decoded instructions (written by decode.py), warps, blocks, and helpers that operations share.
+/* The follower's records: decoded instructions (written by decoder.py), warps, blocks, and helpers that operations share.
 
    A warp holds every register as 32 lanes. Operands name a vector by its number: registers first, then zeros, a place
    for results that nobody wants, uniform registers (all lanes equal), and from POOL on the launch's constants. */
