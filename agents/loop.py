@@ -11,7 +11,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +47,7 @@ from cudagym.grader import resolve_device
 from cudagym.hardware import gpu
 from cudagym.rewards.terms import Weights
 from cudagym.rewards.trl import Graded, make_reward_functions
-from cudagym.rollouts import Rollout, RolloutLog, read
+from cudagym.rollouts import Message, Rollout, RolloutLog, read
 from cudagym.runs import RunFolder, write_atomic, write_json
 from cudagym.specs.spec import KernelSpec
 
@@ -358,7 +358,7 @@ class Loop:
                 make_rollout(
                     key,
                     specs.get(name),
-                    str(prompt),
+                    prompt if isinstance(prompt, str) else tuple(_message(each) for each in prompt),
                     completion,
                     verdict,
                     weights=self.weights,
@@ -416,6 +416,10 @@ class Loop:
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task(stage, total=None, note=note())
             yield lambda reached, wanted: bar.update(task, completed=reached, total=wanted, note=note())
+
+
+def _message(said: Mapping[str, Any]) -> Message:
+    return Message(role=said["role"], content=str(said["content"]))
 
 
 def _spent(ledger: Ledger) -> str:

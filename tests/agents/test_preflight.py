@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accelerate.commands.config.config_args import ClusterConfig
+from accelerate.utils import DistributedType
 
 from cudagym.agents import preflight, rehearsal
 from cudagym.config import BUILTIN, load, parse
@@ -74,6 +76,11 @@ def test_every_configuration_is_rehearsed_without_its_weights(name: str) -> None
     assert {"policy", "prompts", "sft", "sft_lora", "grpo", "sampling"} <= set(told)
     assert config.policy.model is None or config.policy.model in told["policy"]
     assert ("turns" in told) == (config.grpo.turns > 1)
+
+
+def test_the_form_for_several_cards_is_what_accelerate_takes() -> None:
+    found = ClusterConfig.from_yaml_file(str(BUILTIN / "accelerate" / "multi_gpu.yaml"))
+    assert (found.distributed_type, found.num_processes, found.use_cpu) == (DistributedType.MULTI_GPU, 4, False)
 
 
 def test_a_model_that_is_here_is_looked_at(base: Path) -> None:
