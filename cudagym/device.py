@@ -174,6 +174,11 @@ class KernelTime(Record):
     from_counters: str = ""
     """Why the launch's machine code could not be followed, so that its time is the coarse one from counters."""
 
+    def slowed(self, factor: float) -> Self:
+        """The same launch, `factor` times as long."""
+        limiters = tuple(each.model_copy(update={"time_us": factor * each.time_us}) for each in self.limiters)
+        return self.model_copy(update={"time_us": factor * self.time_us, "limiters": limiters})
+
 
 MOST_WEIGHT = 2.5
 """How much more than the observed blocks the average block of a grid may do for these to stand for it. Grids whose

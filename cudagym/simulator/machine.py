@@ -475,24 +475,30 @@ class _Attempt:
         complete: bool,
         sampled: tuple[int, ...] = (),
         timed: KernelTime | str | None = None,
+        early: Counters | None = None,
     ) -> None:
+        """`early`: of the blocks that ran first, where all the others ran, too."""
         instructions, accesses = grid.totals()
-        self.launches.append(
-            LaunchRun(
-                kernel=grid.launch.kernel,
-                blocks=grid.launch.blocks,
-                complete=complete,
-                instructions=instructions,
-                global_accesses=accesses,
-                counters=counters,
-                sampled=sampled,
-                time=timed if isinstance(timed, KernelTime) else None,
-                unfollowable=timed if isinstance(timed, str) else "",
-            )
+        run = LaunchRun(
+            kernel=grid.launch.kernel,
+            blocks=grid.launch.blocks,
+            complete=complete,
+            instructions=instructions,
+            global_accesses=accesses,
+            counters=counters,
+            sampled=sampled,
+            time=timed if isinstance(timed, KernelTime) else None,
+            unfollowable=timed if isinstance(timed, str) else "",
         )
+        if run.time and early:
+            # The clock follows blocks as if they came first: what they do less than the average block counts.
+            weight = run.model_copy(update={"counters": early}).weight
+            run = run.model_copy(update={"time": run.time.slowed(max(1.0, weight))})
+        self.launches.append(run)
 
     def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int) -> None:
         timed = self.clock.launch(launch, self.host) if self.clock else None
+        early = None
         chosen = choose_blocks(launch, chooser, blocks)
         ids = np.array(chosen, np.uint32)
         rest = launch.blocks - len(chosen)
@@ -521,7 +527,7 @@ class _Attempt:
                 self.faults.append(fault)
                 return
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
-            self._note(grid, counters, complete=complete and fault is None, sampled=chosen, timed=timed)
+            self._note(grid, counters, complete=complete and fault is None, sampled=chosen, timed=timed, early=early)
 
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int) -> bool:
         """Whether the rest of this launch, at the cost of the chosen blocks, fits what is left of the budget."""

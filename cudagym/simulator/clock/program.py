@@ -20,6 +20,9 @@ MOST_APART = 1.5
 """Bytes by the counters over those of the blocks followed. Of honest kernels they differ by a tenth."""
 SMALL = 1 << 20
 """Bytes that make no difference."""
+COARSE = 1.5
+"""A launch that cannot be followed counts this much more than its bounds, which are coarse, so that nobody gains by
+writing one on purpose."""
 _WAITS = {
     "fixed": "each warp waits for its own last result: give it independent work, or use more warps",
     "short": "warps wait for shared memory, shuffles or special functions: give each independent work between",
@@ -74,8 +77,8 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
     for launch, observed in zip(program.plan.launches, run.launches, strict=True):
         bounds = kernel_time(gpu, program.module.kernel(launch.kernel), launch, observed, footprint)
         if observed.time is None or _did_less(observed.time, observed):
-            why = observed.unfollowable or "the blocks followed move less than others of the grid"
-            kernels.append(bounds.model_copy(update={"from_counters": why}))
+            why = "the blocks followed move less than others of the grid" if observed.time else observed.unfollowable
+            kernels.append(bounds.slowed(COARSE if why else 1.0).model_copy(update={"from_counters": why}))
         else:
             kernels.append(_advised(observed.time, bounds))
     return ModelledTime(
