@@ -16,10 +16,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cudagym.build.names import kernel_title
 from cudagym.build.program import Kernel, Launch, Variable
 from cudagym.device import KernelTime, Limiter, LineCost, Traffic
 from cudagym.hardware import GPU
 from cudagym.simulator.clock.bounds import Footprint, occupancy
+from cudagym.simulator.clock.decode import Unfollowable
 from cudagym.simulator.clock.follow import FollowLimits, Traces, follow
 from cudagym.simulator.clock.image import Image
 from cudagym.simulator.clock.pipes import KINDS, PARTITIONS, Op, ops_of
@@ -45,6 +47,8 @@ a read one, so that copies get as much less: DRAM loses time when it turns from 
 LSU_CYCLES = {False: (1.0, 1.5), True: (1.7, 2.0)}
 """Cycles of the load/store unit that an access to shared memory, and one to global memory, takes at least; by whether
 the card's L1 is of the narrow kind that gives 64 bytes per cycle."""
+SLICE_BYTES = 64
+"""That a slice of the L2 passes per cycle."""
 PARTIAL_WRITE = 2.0
 """How much more of a slice's time a store of part of a sector takes, which the slice has to merge."""
 LAUNCH_US = 1.5
@@ -118,6 +122,9 @@ class _Model:
         self.l1_bytes = gpu.sm.cache_bytes((shared + gpu.sm.shared_reserved) * self.resident if shared else 0)
 
     def run(self) -> Modelled:
+        if self.launch.cooperative:
+            name = kernel_title(self.kernel.name)
+            raise Unfollowable(f"the clock cannot follow {name}: its blocks wait for all others of the grid")
         self.ops = ops_of(self.sass.instructions, self.gpu, self.warps)
         cost = max(1, self.follow([self.total // 2], MOST_REPLAYED).instructions)
         traffic, part = self.play(cost)
@@ -193,6 +200,22 @@ class _Model:
         overall = fetched[~stores].sum() / max(asked.sum(), 1)
         for op, store, share, seen in zip(self.ops, stores, missed, asked + written, strict=True):
             op.dram = writes * share if store else reads * (share if seen else overall)
+
+        self.contend(traffic)
+
+    def contend(self, traffic: Asked) -> None:
+        """Tells atomics what they cost the slices of the L2: a cycle per sector, and per lane that wants one word.
+
+        Few words keep few slices busy, wherever the SMs are that want them.
+        """
+        count, lanes, written, words = (
+            traffic.column(name) for name in ("atomics", "contention", "written", "fetched")
+        )
+        slices = self.gpu.l2_bytes_per_clock / SLICE_BYTES
+        for op, n, wanted, sectors, distinct in zip(self.ops, count, lanes, written, words, strict=True):
+            if n:
+                busy = min(slices, max(1.0, distinct))
+                op.atomic = self.active * max(wanted / n / busy, sectors / n / slices)
 
     # One SM
 
@@ -270,6 +293,7 @@ class _Model:
             "tensor cores": per_partition["tensor"],
             "load/store unit": done.busy["lsu"] / cycles,
             "L2 bandwidth": (done.l2_bytes + done.up_bytes) / chip.l2_bytes_per_cycle / cycles,
+            "atomics": done.busy["none"] / cycles,
             "DRAM bandwidth": done.dram_bytes / chip.dram_bytes_per_cycle / cycles,
         }
         waiting = 1.0 - (done.instructions + done.held) / PARTITIONS / cycles

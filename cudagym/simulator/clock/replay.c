@@ -53,7 +53,7 @@ struct Chip {
 struct Result {
     double cycles;
     uint64_t instructions;
-    double busy[PIPES];                     /* cycles, summed over partitions (LSU: one unit) */
+    double busy[PIPES];                     /* cycles, summed over partitions (LSU: one unit; NO_PIPE: atomics) */
     double l2_bytes, dram_bytes, up_bytes;  /* to the SM, from DRAM or to it, from the SM */
     double l1_sectors, l1_hits;
     double held;                            /* cycles in which only pipes kept warps from issuing, over partitions */
@@ -244,6 +244,7 @@ static double access_memory(struct Machine *m, struct Slot *s, const struct Op *
     case ATOMIC:
         done = write_lines(m, s, a, m->lsu);
         m->atomics = later(m->atomics, m->lsu) + op->atomic;
+        m->result->busy[NO_PIPE] += op->atomic;
         *taken += later(0, m->atomics - m->lsu - chip->store_cycles) + done;
         return m->atomics + chip->l2_latency;
     default:
