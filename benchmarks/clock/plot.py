@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-SIZE, LEFT, BOTTOM, TOP, RIGHT = 560, 62, 46, 14, 190
+SIZE, LEFT, BOTTOM, TOP, RIGHT = 560, 84, 46, 14, 215
 _COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad", "#d08c1d", "#4a4a4a")
 Point = tuple[float, float]
 
@@ -31,7 +31,7 @@ def scatter(groups: Mapping[str, Sequence[Point]]) -> str:
         f'<clipPath id="frame"><rect x="{LEFT}" y="{TOP}" width="{SIZE}" height="{SIZE}"/></clipPath>',
     ]
     for power in range(low, high + 1):
-        at, text = 10.0**power, f"{10.0**power:g}"
+        at, text = 10.0**power, f"{10.0**power:,.10g}"
         parts += [
             f'<path d="M{x(at):.1f} {TOP}V{TOP + SIZE}M{LEFT} {y(at):.1f}H{LEFT + SIZE}" stroke="#ddd"/>',
             f'<text x="{x(at):.1f}" y="{TOP + SIZE + 18}" text-anchor="middle">{text}</text>',
