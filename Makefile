@@ -36,7 +36,7 @@ test: $(STAMP) check
 	$(BIN)/python -m pytest
 
 soak: $(STAMP)
-	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py \
+	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_equivalence.py tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py \
 		tests/agents/test_scripted.py tests/redteam
 
 red-team: $(STAMP)

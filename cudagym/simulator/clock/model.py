@@ -31,7 +31,9 @@ from cudagym.simulator.clock.sass import SassKernel
 SECTOR_BYTES = 32
 REPLAYED = 3_000_000
 """Warp instructions that one SM replays, about."""
-MOST_REPLAYED = 24_000_000
+LONGEST_BLOCK = 12_000_000
+"""Warp instructions, beyond which a launch is timed by its bounds."""
+MOST_REPLAYED = 8_000_000
 """Beyond this, blocks are cut short."""
 PLAYED = 3_000_000
 """Warp instructions of the waves that are played over the L2, about."""
@@ -126,7 +128,13 @@ class _Model:
             name = kernel_title(self.kernel.name)
             raise Unfollowable(f"the clock cannot follow {name}: its blocks wait for all others of the grid")
         self.ops = ops_of(self.sass.instructions, self.gpu, self.warps)
-        cost = max(1, self.follow([self.total // 2], MOST_REPLAYED).instructions)
+        probe = self.follow([self.total // 2], LONGEST_BLOCK)
+        if not probe.whole:
+            name = kernel_title(self.kernel.name)
+            raise Unfollowable(
+                f"the clock does not follow {name} to its end: a block takes over {LONGEST_BLOCK:,} steps"
+            )
+        cost = max(1, probe.instructions)
         traffic, part = self.play(cost)
         self.apply(traffic, part)
         cycles, done = self.replay(cost)
