@@ -278,7 +278,8 @@ static inline void look_ahead(struct Machine *m, struct Slot *s, double from, ui
         scheduler->wake = from;
 }
 
-static void next_block(struct Machine *m, uint32_t place, const struct Trace *trace, double from)
+/* Returns whether the block has anything to do. */
+static int next_block(struct Machine *m, uint32_t place, const struct Trace *trace, double from)
 {
     struct Place *p = &m->places[place];
     memset(p, 0, sizeof *p);
@@ -298,11 +299,17 @@ static void next_block(struct Machine *m, uint32_t place, const struct Trace *tr
             .part = index % PARTITIONS,
             .row = (uint8_t)(index / PARTITIONS),
         };
+        m->schedulers[s->part].warp[s->row] = s;
+        if (!warp->runs) { /* cut off before its first instruction */
+            s->alive = 0;
+            p->alive--;
+            continue;
+        }
         s->pc = s->run->start;
         s->left = s->run->length;
-        m->schedulers[s->part].warp[s->row] = s;
         look_ahead(m, s, from, FIXED);
     }
+    return p->alive > 0;
 }
 
 static void release(struct Machine *m, uint32_t place, uint32_t barrier, double now)
@@ -317,6 +324,18 @@ static void release(struct Machine *m, uint32_t place, uint32_t barrier, double 
         s->blocked = 0;
         look_ahead(m, s, now + m->chip->barrier_latency, BARRIER);
     }
+}
+
+/* Lets every warp go that waits at a barrier. Returns whether there was one. */
+static int release_all(struct Machine *m, double now)
+{
+    int found = 0;
+    for (uint32_t i = 0; i < m->slot_count; i++)
+        if (m->slots[i].alive && m->slots[i].blocked) {
+            release(m, m->slots[i].block, m->slots[i].blocked - 1u, now);
+            found = 1;
+        }
+    return found;
 }
 
 static inline void occupy(struct Machine *m, struct Scheduler *scheduler, const struct Op *op, double now)
@@ -468,25 +487,32 @@ int clock_replay(const struct Op *ops, uint32_t op_count, const struct Chip *chi
             for (uint32_t i = 0; i < scheduler->warps; i++)
                 scheduler->ready[i] = INFINITY;
         }
-        for (; started < resident && started < count; started++)
-            next_block(&m, started, blocks[started], 0);
+        for (uint32_t place = 0; place < resident; place++)
+            while (started < count && !next_block(&m, place, blocks[started++], 0))
+                ended++;
+        double last = 0;
         while (ended < count) {
             struct Scheduler *first = m.schedulers;
             for (struct Scheduler *other = first + 1; other < m.schedulers + PARTITIONS; other++)
                 if (other->wake < first->wake)
                     first = other;
             double now = first->wake;
-            if (now == INFINITY)
-                break; /* warps that wait for ever: the traces were cut off */
+            if (now == INFINITY) { /* the traces were cut off: those that should come to a barrier never do */
+                if (!release_all(&m, last))
+                    break;
+                continue;
+            }
+            last = now;
             step(&m, first);
             if (m.ended >= 0) {
                 ends[ended++] = now + 1;
-                if (started < count)
-                    next_block(&m, (uint32_t)m.ended, blocks[started++], now + chip->launch_cycles);
+                while (started < count
+                       && !next_block(&m, (uint32_t)m.ended, blocks[started++], now + chip->launch_cycles))
+                    ends[ended++] = now + 1;
                 m.ended = -1;
             }
         }
-        result->cycles = ended ? ends[ended - 1] : 0;
+        result->cycles = last + (count > 0);
     } else {
         ready = 0;
     }

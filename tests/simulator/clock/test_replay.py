@@ -238,3 +238,13 @@ def test_what_the_l2_cannot_hold_is_fetched_again() -> None:
             counted_from=0,
         )
         assert counts.column("fetched").sum() == times * 1024 * 4
+
+
+def test_warps_that_were_cut_off_do_not_end_the_clock() -> None:
+    assert play([op("control", "wait", count=2), op(stall=100)], [[]], repeat=10).cycles > 1000
+    table = (Op * 1)(op(stall=10))
+    traces = HandMade([(0, 1)] * 100, [[[], []]] * 3)
+    traces.records[0].warp[1].runs = traces.records[1].warp[0].runs = traces.records[1].warp[1].runs = 0
+    done = replay(table, chip(), traces, range(3), 1)
+    assert done.cycles == pytest.approx(2 * 1000, rel=0.02)
+    assert done.instructions == 300
