@@ -30,12 +30,13 @@ _FILE_MIB = 32
 LIMITS = BoxLimits(wall_seconds=60.0, cpu_seconds=20, memory_bytes=4 << 30, file_bytes=_FILE_MIB << 20, open_files=256)
 _LOG_BYTES = 1 << 20
 _MESSAGE_CHARACTERS = 6000
-_CACHE_VERSION = "3"
+_CACHE_VERSION = "4"
 Via = Literal["stages", "nvcc"]
 """How to compile: nvcc's stages, with nvcc where they fail, or nvcc alone."""
 _TROUBLE = re.compile(r"No space left on device|unsupported GNU version|cannot execute|died due to signal 9")
 """What a compiler says when the machine is at fault, or a candidate that wants it to look so."""
-_HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h"}
+_HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h", "__nv_fp8": "cuda_fp8.h"}
+"""By the types that a prototype may name."""
 
 
 class Unit(Record):

@@ -40,6 +40,8 @@ PLAYED = 3_000_000
 SECONDS = 20.0
 """That following one set of blocks may take."""
 MOST_WAVES, MOST_PLACES = 6, 3
+PROBES, PROBED = 2, 500_000
+"""Blocks besides the middle one that say how long blocks are, and the warp instructions that each may take at least."""
 MOST_LINES = 12
 
 STORES = (KINDS.index("store"), KINDS.index("atomic"))
@@ -134,7 +136,7 @@ class _Model:
             raise Unfollowable(
                 f"the clock does not follow {name} to its end: a block takes over {LONGEST_BLOCK:,} steps"
             )
-        cost = max(1, probe.instructions)
+        cost = self.longest(max(1, probe.instructions))
         traffic, part = self.play(cost)
         self.apply(traffic, part)
         cycles, done = self.replay(cost)
@@ -151,6 +153,13 @@ class _Model:
             traffic=self.moved(done),
         )
         return Modelled(time, done, traffic, self.ops, self.total / self.active)
+
+    def longest(self, cost: int) -> int:
+        """Warp instructions of the longest of a few blocks; the middle one, which takes `cost`, may be idle."""
+        chooser = random.Random(f"{self.seed} cost")
+        blocks = [chooser.randrange(self.total) for _ in range(PROBES)]
+        traces = self.follow(blocks, max(2 * cost, PROBED))
+        return max(cost, *(int(sum(each.warp[k].instructions for k in range(each.warps))) for each in traces.records))
 
     def follow(self, blocks: Sequence[int], limit: int) -> Traces:
         """Follows blocks (linear indices), each for at most `limit` warp instructions."""
@@ -205,7 +214,7 @@ class _Model:
                 whole = fetched[~stores].sum() * SECTOR_BYTES / traffic.blocks * self.total / part
                 reads = min(1.0, self.footprint.readable / max(whole, 1.0))
         missed = fetched / np.maximum(asked + written, 1)
-        overall = fetched[~stores].sum() / max(asked.sum(), 1)
+        overall = fetched[~stores].sum() / asked.sum() if asked.any() else 1.0
         for op, store, share, seen in zip(self.ops, stores, missed, asked + written, strict=True):
             op.dram = writes * share if store else reads * (share if seen else overall)
 
