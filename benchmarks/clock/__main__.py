@@ -67,8 +67,13 @@ def table_rows(found: Sequence[Prediction]) -> list[Row]:
 
 
 def summary_rows(found: Sequence[Prediction]) -> list[Row]:
-    """What the figures come to: over all tables, and over those that nothing was fitted on."""
-    parts = (found, [p for p in found if p.case.table not in FITTED_ON])
+    """What the figures come to: over all rows, over tables that nothing was fitted on, over cards that nothing was."""
+    fitted_cards = {p.case.gpu for p in found if p.case.table in FITTED_ON}
+    parts = (
+        found,
+        [p for p in found if p.case.table not in FITTED_ON],
+        [p for p in found if p.case.gpu not in fitted_cards],
+    )
     sums = [summary(part) for part in parts if good(part)]
     return [
         ("tables", *(str(s.tables) for s in sums)),
@@ -84,7 +89,7 @@ def summary_rows(found: Sequence[Prediction]) -> list[Row]:
 
 
 def summary_columns(rows: Sequence[Row]) -> Row:
-    return ("", "all tables", "tables without a part in the fit")[: len(rows[0])]
+    return ("", "all", "tables without a part in the fit", "cards without a part in it")[: len(rows[0])]
 
 
 def pair_rows(pairs: Sequence[Pair], found: Sequence[Prediction]) -> list[Row]:
