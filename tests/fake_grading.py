@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from cudagym.grader import resolve_device
 from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
 
@@ -18,7 +19,7 @@ def fake_verdict(spec: KernelSpec | str, source: str, device: str, seed: int) ->
     return Verdict.model_validate(
         {
             "spec": spec if isinstance(spec, str) else spec.name,
-            "device": device,
+            "device": resolve_device(device),
             "source_sha256": hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest(),
             "status": status,
             "owner": owner,

@@ -98,13 +98,16 @@ def test_blocks_that_do_nothing_do_not_make_it_faster(relus: dict[str, float]) -
 
 
 @pytest.mark.parametrize("card", ["h100", "a6000"])
-def test_register_tiles_beat_tiles_beat_naive(card: str) -> None:
+def test_register_tiles_beat_tiles_which_do_not_lose_to_naive_code(card: str) -> None:
     spec = specs.get("matmul_fp32")
     ladder = [each.source for each in ScriptedTeacher().ladder(spec)]
     with Grader(f"sim:{card}", cached=False) as grader:
         times = [_time(verdict) for verdict in grader.grade_many([(spec, source) for source in ladder])]
-    assert all(slow > 1.05 * fast for slow, fast in pairwise(times)), times
-    assert times[0] > 3 * times[-1]
+    naive, shared, *register = times
+    # Small tiles relieve the L1 of hardly more than they load from shared memory.
+    assert shared < 1.05 * naive, times
+    assert all(slow > 1.05 * fast for slow, fast in pairwise([shared, *register])), times
+    assert naive > 3 * register[-1]
 
 
 HALF_SOLVE = """
