@@ -31,7 +31,7 @@ from cudagym.simulator.clock.sass import SassKernel
 SECTOR_BYTES = 32
 REPLAYED = 3_000_000
 """Warp instructions that one SM replays, about."""
-LONGEST_BLOCK = 12_000_000
+LONGEST_BLOCK = 24_000_000
 """Warp instructions, beyond which a launch is timed by its bounds."""
 MOST_REPLAYED = 8_000_000
 """Beyond this, blocks are cut short."""
