@@ -10,7 +10,7 @@ RUN ?= demo
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
-	@echo "make test         style, types and tests (at most 12 minutes)"
+	@echo "make test         style, types and tests (about 15 minutes)"
 	@echo "make soak         generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
 	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
