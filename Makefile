@@ -10,7 +10,7 @@ RUN ?= demo
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
-	@echo "make test         style, types and tests (about 15 minutes)"
+	@echo "make test         style, types and tests (about 10 minutes)"
 	@echo "make soak         generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
 	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
@@ -32,8 +32,9 @@ setup: $(STAMP)
 demo: $(STAMP)
 	$(BIN)/cudagym demo --name $(RUN)
 
+# By file, since a file's tests share what they build; in the order they are listed, since the last files are short.
 test: $(STAMP) check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP)
 	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_equivalence.py tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py \

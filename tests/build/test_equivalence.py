@@ -1,6 +1,6 @@
 """Both ways of compiling make the same of every source in the repository: nvcc's stages, and nvcc itself.
 
-Of the teacher's sources every twelfth by default, all with CUDAGYM_LONG_TESTS set.
+Of the teacher's sources every twelfth by default, of the others every second; all with CUDAGYM_LONG_TESTS set.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def built(
 ) -> list[tuple[Subject, dict[str, str], dict[str, str], bool]]:
     """Each subject of a kind with what comes of it by stages and by nvcc, and whether it went without nvcc."""
     subjects = [subject for subject in corpus() if subject.kind == request.param]
-    if request.param == "scripted" and not os.environ.get("CUDAGYM_LONG_TESTS"):
-        subjects = subjects[::12]
+    if not os.environ.get("CUDAGYM_LONG_TESTS"):
+        subjects = subjects[:: 12 if request.param == "scripted" else 2]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUDAGYM_CACHE", str(tmp_path_factory.mktemp("cache")))
         found = []

@@ -220,6 +220,7 @@ k@<<<1, int(fabsf(-3))>>>(out);
 #define printf(...) ((void)0)
 #define WARP_SIZE 32
 #define CEIL_DIV(a, b) (((a) + (b)-1) / (b))
+#pragma push_macro("INFINITY")
 #undef INFINITY
 #define INFINITY 3.0f
 #define assert(x) ((void)(x))
@@ -238,7 +239,7 @@ k@<<<CEIL_DIV(n, 256), max(n % 5, 1)>>>(v, out, min(n, 5));
 #undef float2
 #undef expf
 #undef printf
-#undef INFINITY
+#pragma pop_macro("INFINITY")
 #undef assert
 #undef __syncwarp
 #undef FULL_MASK
