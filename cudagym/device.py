@@ -233,7 +233,7 @@ class Run(Record):
     faults: tuple[Fault, ...] = ()
     launches: tuple[LaunchRun, ...] = ()
     seconds: float
-    """Wall time the device took to produce this run, not the kernel's time."""
+    """The device took to produce this run, waits for a busy machine left out; not the kernel's time."""
 
     @property
     def complete(self) -> bool:
@@ -246,6 +246,7 @@ class Limits(Record):
     warp_instructions: int = 400_000_000
     """Cumulative over all launches."""
     wall_seconds: float = 60.0
+    """Waits for a busy machine left out, as far as the device knows them."""
     scratch_bytes: int = 4 << 30
     threads: int = Field(default=1, ge=1)
     """Of this machine, to run blocks on where their order cannot matter. Never changes what comes out."""
@@ -326,7 +327,7 @@ class Device(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """End a run that another thread waits for; that run raises GraderError. The device stays usable."""
+        """End a run that another thread waits for; that run raises Disturbed. The device stays usable."""
         ...
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ CudagymError
 ├── GraderError              ours: a trusted part failed or lacks something
 │   └── Unsupported          the simulated GPU does not know an instruction
 └── InfrastructureError      the machine's: no compiler, full disk, missing driver
+    └── Disturbed            a process of ours was killed by something else: worth another try
 
 A message says what happened, where, and what to do about it, in a sentence or three.
 """
@@ -72,3 +73,8 @@ class Unsupported(GraderError):
 
 class InfrastructureError(CudagymError):
     """The machine lacks something: a compiler, space, a driver. Says what to install or free."""
+
+
+class Disturbed(InfrastructureError):
+    """A process ended, or stood still, for no reason that lies in the candidate: the kernel's out-of-memory killer, an
+    operator, a machine with too much to do. Another try may go well."""

@@ -19,13 +19,12 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import torch
-from pydantic import ValidationError
 
 from cudagym import specs
 from cudagym.build.builder import Build, Builder
 from cudagym.build.cache import Store, cache_dir, key_of
 from cudagym.build.compiler import unfit
-from cudagym.errors import BuildFailed, InfrastructureError, UsageError
+from cudagym.errors import BuildFailed, Disturbed, InfrastructureError, UsageError
 from cudagym.hardware import GPUS
 from cudagym.judge import Judge
 from cudagym.simulator.gpu import SimulatedGPU
@@ -128,7 +127,10 @@ class Grader:
 
     def _examine(self, todo: dict[str, tuple[KernelSpec, str]], seed: int) -> Iterable[tuple[str, Verdict]]:
         """Verdicts by key, as they come. Whoever stops asking, by Ctrl-C above all, ends what still runs."""
-        builds = self._builder.build_many(list(todo.values()), self._card)
+        try:
+            builds = self._builder.build_many(list(todo.values()), self._card)
+        except OSError as error:
+            raise InfrastructureError(f"nothing can be built on this machine now: {error}") from error
         # Several examinations already keep the cores busy: within one, torch uses one thread.
         pool = ThreadPoolExecutor(self._workers, initializer=torch.set_num_threads, initargs=(1,))
         futures: dict[Future[Verdict], str] = {}
@@ -144,7 +146,7 @@ class Grader:
                     judge.interrupt()
                 wait(futures, timeout=0.1)
 
-    def _examine_one(self, spec: KernelSpec, source: str, build: Build | BuildFailed, seed: int) -> Verdict:
+    def _examine_one(self, spec: KernelSpec, source: str, build: Build | BuildFailed | Disturbed, seed: int) -> Verdict:
         judge = self._judges.get()
         try:
             return judge.examine(spec, source, build, seed=seed)
@@ -158,14 +160,10 @@ class Grader:
         return key_of(hashlib.sha256(self._secret).hexdigest(), *parts)
 
     def _known(self, key: str) -> Verdict | None:
-        entry = self._store.get(key) if self._store else None
-        if entry is None:
+        if self._store is None:
             return None
-        try:
-            verdict = Verdict.model_validate_json(entry["verdict.json"])
-        except (ValidationError, KeyError):
-            return None
-        return verdict.model_copy(update={"cached": True, "seconds": dict.fromkeys(verdict.seconds, 0.0)})
+        verdict = self._store.read(key, lambda files: Verdict.model_validate_json(files["verdict.json"]))
+        return verdict and verdict.model_copy(update={"cached": True, "seconds": dict.fromkeys(verdict.seconds, 0.0)})
 
     def _remember(self, key: str, verdict: Verdict) -> None:
         """Keep what the candidate earned; an error of ours or of the machine may be gone next time."""

@@ -28,6 +28,7 @@ from cudagym.device import Device, Fault, Limits, Run, Time
 from cudagym.errors import (
     BuildFailed,
     CandidateError,
+    Disturbed,
     GraderError,
     InfrastructureError,
     UsageError,
@@ -47,7 +48,8 @@ AFFORDABLE, AFFORDABLE_WHOLE = 100_000_000, 300_000_000
 """Warp instructions that a timed run may cost before it stops at the sample: a second or a few of one core. More
 where only a whole run can show that the result is right."""
 CHECK_SECONDS = 90.0
-"""Wall time of all checks of one candidate; honest ones take seconds. One that exceeds it ends with its own run."""
+"""Of the device, for all checks of one candidate; honest ones take a few. A check that exceeds it ends with its own
+run."""
 COVERAGE = 0.92
 """Sampled blocks must write at least this share of what an even split of the output would give them. Blocks at
 the edges write less; a kernel that skips part of its blocks is seen with the sample's odds."""
@@ -61,7 +63,7 @@ class Judge:
     def __init__(self, device: Device, builder: Builder, secret: bytes) -> None:
         self.device, self.builder, self.secret = device, builder, secret
 
-    def examine(self, spec: KernelSpec, source: str, build: Build | BuildFailed, *, seed: int) -> Verdict:
+    def examine(self, spec: KernelSpec, source: str, build: Build | BuildFailed | Disturbed, *, seed: int) -> Verdict:
         """The verdict on `source`, whose build is `build`. Raises UsageError for a broken spec, nothing else."""
         return _Examination(self, spec, source, seed).verdict(build)
 
@@ -91,21 +93,22 @@ class _Examination:
         self.seconds = dict.fromkeys(STAGES, 0.0)
         self.log = ""
         self.checked_kernels: set[str] = set()
+        self.checked_seconds = 0.0
 
-    def verdict(self, build: Build | BuildFailed) -> Verdict:
+    def verdict(self, build: Build | BuildFailed | Disturbed) -> Verdict:
         try:
-            if isinstance(build, BuildFailed):
+            if not isinstance(build, Build):
                 raise build
-            self.log, self.seconds["build"] = build.log, build.seconds
-            finding = self._check(build)
-            if isinstance(finding, _Finding):
-                return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
-            return self._timed(build)
+            try:
+                return self._examined(build)
+            except Disturbed:
+                self.seconds, self.checked_seconds = dict.fromkeys(STAGES, 0.0), 0.0
+                return self._examined(build)
         except CandidateError as error:
             return self._conclude(error.status, str(error))
         except GraderError as error:
             return self._conclude("grader_error", str(error), owner="grader")
-        except InfrastructureError as error:
+        except (InfrastructureError, OSError) as error:
             return self._conclude("grader_error", str(error), owner="infrastructure")
         except UsageError:
             raise
@@ -115,6 +118,13 @@ class _Examination:
             where = f"{Path(place.filename).name}:{place.lineno}"
             message = f"the judge failed in {where}: {type(error).__name__}: {str(error)[:500]}"
             return self._conclude("grader_error", message, owner="grader")
+
+    def _examined(self, build: Build) -> Verdict:
+        self.log, self.seconds["build"] = build.log, build.seconds
+        finding = self._check(build)
+        if isinstance(finding, _Finding):
+            return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
+        return self._timed(build)
 
     # Checks
 
@@ -131,7 +141,7 @@ class _Examination:
             self.checked_kernels |= {launch.kernel for launch in program.plan.launches}
             if finding := self._check_once(program, distribution, fully):
                 return finding
-            if self.seconds["execute"] > CHECK_SECONDS:
+            if self.checked_seconds > CHECK_SECONDS:
                 message = f"The checks took longer than {CHECK_SECONDS:.0f} s, the last one at {shape_text(shape)}."
                 return _Finding(status="timed_out", message=message)
         return None
@@ -160,6 +170,7 @@ class _Examination:
             limits = Limits(schedule=self._derived_seed("schedule", shape)) if fully else None
             with self._stage("execute"):
                 run = self.device.execute(program, workspace.buffers, checked=fully, limits=limits)
+            self.checked_seconds += run.seconds
             if run.faults:
                 return self._faulted(run, shape)
             with self._stage("compare"):

@@ -11,6 +11,7 @@ Where the kernel has no Landlock or seccomp, boxes with a reach do not start, un
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import functools
 import os
@@ -26,7 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cudagym.build.native import native
-from cudagym.errors import GraderError, InfrastructureError
+from cudagym.errors import Disturbed, GraderError, InfrastructureError
 from cudagym.record import Record
 
 SYSTEM_FILES = tuple(
@@ -38,6 +39,7 @@ SYSTEM_FILES = tuple(
 )
 """Where programs and what they load or include lies: no home folder, no configuration, no data."""
 _PREFIX = "cudagym-box-"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _FRESH_SECONDS = 60
 """Younger folders may be about to be held by whoever made them."""
 _REPORT = re.compile(rb"status=(\d+) cut=(\d) cpu_us=(\d+) peak_kb=(\d+) wall_us=(\d+)")
@@ -80,6 +82,11 @@ class BoxReport(Record):
     def over_cpu(self) -> bool:
         return self.signal == signal.SIGXCPU
 
+    @property
+    def was_killed(self) -> bool:
+        """Not by the box; perhaps by the limit of CPU time, if it ignored the warning."""
+        return self.signal == signal.SIGKILL and not self.timed_out
+
 
 class BoxResult(BoxReport):
     """How it ended, with what it wrote: `output` to stdout and stderr, `channel` to file descriptor 3."""
@@ -119,8 +126,8 @@ def box_command(
 def read_report(text: bytes) -> BoxReport:
     """A box's report.
 
-    Raises InfrastructureError where the kernel lacks what a box needs, and GraderError when the box could not start its
-    command for another reason or was killed.
+    Raises InfrastructureError where the kernel lacks what a box needs, GraderError when the box could not start its
+    command for another reason, and Disturbed when it was killed.
     """
     found = _REPORT.match(text)
     if lacking := re.match(rb"error=no (Landlock|seccomp) in this kernel", text):
@@ -128,8 +135,10 @@ def read_report(text: bytes) -> BoxReport:
             f"this kernel has no {lacking[1].decode()}, so candidates cannot be kept from this machine's files; use "
             "Linux 5.13 or newer (a container may hide it), or set CUDAGYM_UNSAFE=1 for sources that you trust"
         )
+    if not text:
+        raise Disturbed("a box was killed")
     if found is None:
-        reason = text.decode(errors="replace").partition("\n")[0].removeprefix("error=") or "it was killed"
+        reason = text.decode(errors="replace").partition("\n")[0].removeprefix("error=")
         raise GraderError(f"a box did not run its command: {reason}")
     status, cut, cpu, peak, wall = map(int, found.groups())
     return BoxReport(
@@ -189,15 +198,25 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A new folder that only this user may enter, gone at the end; after a kill, when the next process asks for one."""
+    """A new folder that only this user may enter, gone at the end; after a kill, when the next process asks for one.
+
+    Raises InfrastructureError when there is no room for it or for what is written into it.
+    """
     _sweep()
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
-        held = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(held, fcntl.LOCK_SH)
-            yield Path(folder)
-        finally:
-            os.close(held)
+    try:
+        with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as folder:
+            held = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_SH)
+                yield Path(folder)
+            finally:
+                os.close(held)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise InfrastructureError(
+            f"cannot write to {tempfile.gettempdir()}: {error.strerror}; free some space or set TMPDIR"
+        ) from error
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from cudagym.build.compiler import Compiled, Unit, Via, compile_units
 from cudagym.build.program import Kernel, KernelParameter, Module, Program, Variable
 from cudagym.build.recorder import HostFailed, record_plan
 from cudagym.build.toolchain import Toolchain, find_toolchain
-from cudagym.errors import BuildFailed, GraderError
+from cudagym.errors import BuildFailed, Disturbed, GraderError
 from cudagym.hardware import GPU
 from cudagym.record import Record, Shape
 from cudagym.simulator import ptx
@@ -63,21 +63,23 @@ class Builder:
         self.via: Via = via
 
     def build(self, spec: KernelSpec, source: str, gpu: GPU) -> Build:
-        """Compiles one source for `gpu`. Raises BuildFailed with the compiler's message."""
+        """Compiles one source for `gpu`. Raises BuildFailed with the compiler's message, or Disturbed."""
         result = self.build_many([(spec, source)], gpu)[0]
-        if isinstance(result, BuildFailed):
+        if not isinstance(result, Build):
             raise result
         return result
 
-    def build_many(self, items: Sequence[tuple[KernelSpec, str]], gpu: GPU) -> list[Build | BuildFailed]:
-        """Compiles a group as one graph that keeps going when one fails. One result per item, in order."""
+    def build_many(self, items: Sequence[tuple[KernelSpec, str]], gpu: GPU) -> list[Build | BuildFailed | Disturbed]:
+        """Compiles a group as one graph that keeps going when one fails. One result per item, in order: Disturbed where
+        compilers were killed again and again.
+        """
         start = time.perf_counter()
         units = [Unit(source=source, prototype=spec.signature) for spec, source in items]
         results = compile_units(units, gpu.arch, self.toolchain, jobs=self.jobs, via=self.via)
         seconds = (time.perf_counter() - start) / max(1, len(items))
         return [
             result
-            if isinstance(result, BuildFailed)
+            if not isinstance(result, Compiled)
             else Build(
                 arch=gpu.arch,
                 arrays=len(spec.arrays),

@@ -2,8 +2,9 @@
 
 An entry is a folder of files under a key. It appears whole or not at all (written aside, then renamed), carries
 the checksum of every file, and may be used by any number of processes at once. An entry that does not match its
-checksums counts as absent and is removed, so a torn or tampered entry costs a rebuild and never a wrong result.
-The least recently used entries go when a store outgrows its bound.
+checksums counts as absent and is removed, so a torn or tampered entry costs a rebuild and never a wrong result; so
+does one that its reader cannot make sense of. Where nothing can be written (a full disk, a folder of somebody else's),
+a store keeps nothing and says so once. The least recently used entries go when a store outgrows its bound.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
-from cudagym.errors import InfrastructureError
+T = TypeVar("T")
 
 _MANIFEST = "checksums.json"
 _SWEPT = ".swept"
@@ -50,37 +53,36 @@ class Store:
     def __init__(self, name: str, *, max_bytes: int = 2 << 30) -> None:
         self.folder = cache_dir() / name
         self.max_bytes = max_bytes
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise InfrastructureError(
-                f"cannot create the cache folder {self.folder}: {error.strerror}; "
-                "point CUDAGYM_CACHE at a folder you can write to"
-            ) from error
 
     def get(self, key: str) -> dict[str, bytes] | None:
         """The files of an intact entry by name; None when it is absent or was damaged."""
+        return self.read(key, dict)
+
+    def read(self, key: str, meaning: Callable[[dict[str, bytes]], T]) -> T | None:
+        """What `meaning` makes of the files of an intact entry.
+
+        None when it is absent, was damaged, or has another form than `meaning` expects, which then raises a LookupError
+        or a ValueError.
+        """
         entry = self.folder / key
         try:
-            sums = json.loads((entry / _MANIFEST).read_bytes())
+            sums = dict(json.loads((entry / _MANIFEST).read_bytes()))
             files = {name: (entry / name).read_bytes() for name in sums}
-        except FileNotFoundError:
-            if entry.exists():
+            if any(hashlib.sha256(data).hexdigest() != sums[name] for name, data in files.items()):
+                raise ValueError("a checksum differs")
+            found = meaning(files)
+        except (OSError, LookupError, ValueError, TypeError):
+            if os.path.lexists(entry):
                 self._discard(entry)
-            return None
-        except (ValueError, TypeError):
-            self._discard(entry)
-            return None
-        if any(hashlib.sha256(data).hexdigest() != sums[name] for name, data in files.items()):
-            self._discard(entry)
             return None
         with suppress(OSError):  # the time of last use, for `sweep`
             os.utime(entry / _MANIFEST)
-        return files
+        return found
 
     def put(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Stores an entry. When another process was first, its entry stays (same key, same content)."""
+        """Stores an entry if it can. When another process was first, its entry stays (same key, same content)."""
         try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
             try:
                 for name, data in files.items():
@@ -92,13 +94,10 @@ class Store:
                     aside.rename(self.folder / key)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
+            if self._sweep_is_due():
+                self.sweep()
         except OSError as error:
-            raise InfrastructureError(
-                f"cannot write to the cache folder {self.folder}: {error.strerror}; free some space or point "
-                "CUDAGYM_CACHE at another folder"
-            ) from error
-        if self._sweep_is_due():
-            self.sweep()
+            self._complain(error)
 
     def path(self, key: str, name: str) -> Path:
         """Where file `name` of an entry lies. Valid while the entry is not swept; see `get` for its content."""
@@ -107,11 +106,10 @@ class Store:
     def _sweep_is_due(self) -> bool:
         """Whether no process has swept for a while; if so, this one is about to."""
         stamp = self.folder / _SWEPT
-        try:
-            if time.time() - stamp.stat().st_mtime < _SECONDS_BETWEEN_SWEEPS:
+        with suppress(FileNotFoundError):
+            # A stamp of the future was made before the clock was set back.
+            if 0 <= time.time() - stamp.stat().st_mtime < _SECONDS_BETWEEN_SWEEPS:
                 return False
-        except FileNotFoundError:
-            pass
         stamp.touch()
         return True
 
@@ -119,7 +117,7 @@ class Store:
         """Removes the least recently used entries until the store is within its bound again."""
         entries: list[tuple[float, int, Path]] = []
         for entry in self.folder.iterdir():
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 if entry.name.startswith("."):
                     if entry.is_dir() and entry.stat().st_mtime < time.time() - 3600:
                         shutil.rmtree(entry, ignore_errors=True)  # of a process that was killed half-way
@@ -135,7 +133,16 @@ class Store:
 
     def _discard(self, entry: Path) -> None:
         """Takes an entry out of sight in one step, then deletes it."""
-        grave = Path(tempfile.mkdtemp(prefix=".old-", dir=self.folder))
-        with suppress(OSError):  # another process may have discarded it
-            entry.rename(grave / "entry")
-        shutil.rmtree(grave, ignore_errors=True)
+        with suppress(OSError):  # another process may have discarded it, or the folder cannot be written
+            grave = Path(tempfile.mkdtemp(prefix=".old-", dir=self.folder))
+            with suppress(OSError):
+                entry.rename(grave / "entry")
+            shutil.rmtree(grave, ignore_errors=True)
+
+    def _complain(self, error: OSError) -> None:
+        """Says, once per process and place, that nothing is kept here."""
+        warnings.warn(
+            f"cannot write to the cache folder {self.folder}: {error.strerror}. Work will be done again; free some "
+            "space or point CUDAGYM_CACHE at another folder",
+            stacklevel=3,
+        )

@@ -10,7 +10,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 from typing import Literal
@@ -20,7 +23,7 @@ import ninja
 from cudagym.build.cache import Store, key_of
 from cudagym.build.stages import FILE, STAGES_DONE, Stages, identity, stages_of
 from cudagym.build.toolchain import Toolchain
-from cudagym.errors import BuildFailed, CandidateError, GraderError, InfrastructureError
+from cudagym.errors import BuildFailed, CandidateError, Disturbed, GraderError, InfrastructureError
 from cudagym.record import Record
 from cudagym.sandbox import BoxLimits, box_command, private_folder, read_report, run_boxed
 
@@ -33,7 +36,13 @@ _MESSAGE_CHARACTERS = 6000
 _CACHE_VERSION = "4"
 Via = Literal["stages", "nvcc"]
 """How to compile: nvcc's stages, with nvcc where they fail, or nvcc alone."""
-_TROUBLE = re.compile(r"No space left on device|unsupported GNU version|cannot execute|died due to signal 9")
+_TRIES = 3
+_ROOM_BYTES = 64 << 20
+"""What a compiler may need for its files."""
+_TROUBLE = re.compile(r"No space left on device|unsupported GNU version|cannot execute")
+_KILLED = re.compile(r"^\S*g(?:cc|\+\+)\S*: fatal error: Killed signal terminated program", re.MULTILINE)
+_KILLED_CODE = 128 + signal.SIGKILL
+"""How nvcc ends when a part of it was killed."""
 """What a compiler says when the machine is at fault, or a candidate that wants it to look so."""
 _HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h", "__nv_fp8": "cuda_fp8.h"}
 """By the types that a prototype may name."""
@@ -60,16 +69,17 @@ class Compiled(Record):
 
 def compile_units(
     units: Sequence[Unit], arch: str, toolchain: Toolchain, *, jobs: int | None = None, via: Via = "stages"
-) -> list[Compiled | BuildFailed]:
+) -> list[Compiled | BuildFailed | Disturbed]:
     """Compiles every unit for `arch` (as nvcc spells it: `sm_90a`), at most `jobs` at a time.
 
     One result per unit, in order; a source that does not build does not stop the others, and equal units are
-    built once. Raises InfrastructureError or GraderError when a compiler cannot do its work at all.
+    built once. Those whose compilers were killed are tried again. Raises InfrastructureError or GraderError when a
+    compiler cannot do its work at all.
     """
     flags, jobs = _flags(arch), jobs or len(os.sched_getaffinity(0))
     maker = identity() if via == "stages" else "nvcc"
     store = Store("builds")
-    results: dict[str, Compiled | BuildFailed] = {}
+    results: dict[str, Compiled | BuildFailed | Disturbed] = {}
     missing: dict[str, Unit] = {}
     keys = []
     for unit in units:
@@ -79,20 +89,42 @@ def compile_units(
             continue
         if refusal := unfit(unit.source, unit.prototype):
             results[key] = BuildFailed(refusal)
-        elif files := store.get(key):
-            results[key] = _from_files(files)
+        elif (kept := store.read(key, _from_files)) is not None:
+            results[key] = kept
         else:
             missing[key] = unit
-    if missing:
+    for _ in range(_TRIES):
+        if not missing:
+            break
         with private_folder() as folder:
-            _run_graph(list(missing.values()), flags, toolchain, folder, jobs, via)
+            with suppress(Disturbed):  # what did not run left no report
+                _run_graph(list(missing.values()), flags, toolchain, folder, jobs, via)
+            _require_room(folder)
             for index, (key, unit) in enumerate(missing.items()):
-                results[key], lasting = _collect(unit, folder / str(index), toolchain)
+                try:
+                    result, lasting = _collect(unit, folder / str(index), toolchain)
+                except Disturbed as error:
+                    results[key] = error
+                    continue
+                results[key] = result
                 if lasting:
-                    store.put(key, _to_files(results[key]))
-        if any(isinstance(results[key], BuildFailed) and _TROUBLE.search(str(results[key])) for key in missing):
-            _require_working(flags, toolchain)
+                    store.put(key, _to_files(result))
+        missing = {key: unit for key, unit in missing.items() if _is_doubtful(results[key])}
+    if any(isinstance(results[key], BuildFailed) for key in missing):
+        _require_working(flags, toolchain)
     return [results[key] for key in keys]
+
+
+def _is_doubtful(result: Compiled | BuildFailed | Disturbed) -> bool:
+    return isinstance(result, Disturbed) or (isinstance(result, BuildFailed) and bool(_TROUBLE.search(str(result))))
+
+
+def _require_room(folder: Path) -> None:
+    """Raises InfrastructureError when the disk is so full that what came of compilers is not to be believed."""
+    if (free := shutil.disk_usage(folder).free) < _ROOM_BYTES:
+        raise InfrastructureError(
+            f"only {free >> 20} MiB are free in {folder.parent}, too few to compile: free some space or set TMPDIR"
+        )
 
 
 def _require_working(flags: list[str], toolchain: Toolchain) -> None:
@@ -100,6 +132,7 @@ def _require_working(flags: list[str], toolchain: Toolchain) -> None:
     trivial = Unit(source='extern "C" void solve() {}', prototype="void solve()")
     with private_folder() as folder:
         _run_graph([trivial], flags, toolchain, folder, 1, "nvcc")
+        _require_room(folder)
         result, _ = _collect(trivial, folder / "0", toolchain)
     if isinstance(result, BuildFailed):
         raise InfrastructureError(f"nvcc does not work on this machine:\n{result}")
@@ -160,8 +193,10 @@ def _run_graph(
     wall = LIMITS.wall_seconds * ceil(len(units) / jobs) + 30
     graph = [Path(ninja.BIN_DIR) / "ninja", "-k", "0", "-j", jobs]
     done = run_boxed([str(word) for word in graph], cwd=folder, limits=BoxLimits(wall_seconds=wall))
-    if not all((folder / str(index) / "report").exists() for index in range(len(units))):
-        raise GraderError(f"ninja did not run every compiler: {done.output.decode(errors='replace')[-2000:]}")
+    if done.was_killed:
+        raise Disturbed("ninja was killed")
+    if done.exit_code and b"FAILED: " not in done.output:
+        raise GraderError(f"ninja ran no compiler: {done.output.decode(errors='replace')[-2000:]}")
 
 
 def _lay_out(unit: Unit, folder: Path, stages: Stages | None) -> bool:
@@ -176,11 +211,15 @@ def _lay_out(unit: Unit, folder: Path, stages: Stages | None) -> bool:
 
 
 def _collect(unit: Unit, folder: Path, toolchain: Toolchain) -> tuple[Compiled | BuildFailed, bool]:
-    """What came of one unit, and whether it would come out the same again."""
-    report = read_report((folder / "report").read_bytes())
+    """What came of one unit, and whether it would come out the same again. Raises Disturbed."""
+    report = read_report((folder / "report").read_bytes() if (folder / "report").exists() else b"")
     with (folder / "log").open("rb") as file:
         said = file.read(_LOG_BYTES + 1)
     log = _clean(said.decode(errors="replace"), folder, toolchain)
+    if report.was_killed or report.exit_code == _KILLED_CODE or (report.exit_code and _KILLED.search(log)):
+        raise Disturbed("the compiler was killed: perhaps this machine has too little memory")
+    if report.timed_out and report.cpu_seconds < LIMITS.wall_seconds / 4:
+        raise Disturbed(f"the compiler got {report.cpu_seconds:.0f} s of CPU time in {LIMITS.wall_seconds:.0f} s")
     if report.timed_out:
         return BuildFailed(f"The compiler ran past its {LIMITS.wall_seconds:.0f} s limit."), False
     if report.exit_code == 0 and len(said) > _LOG_BYTES:

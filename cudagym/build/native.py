@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from cudagym.build.cache import Store, key_of
@@ -17,15 +18,21 @@ from cudagym.errors import GraderError, InfrastructureError
 def native(name: str, sources: Sequence[Path], flags: Sequence[str], extra: Mapping[str, str] | None = None) -> Path:
     """The program `name`, built from C `sources` and the generated files `extra` (name to text).
 
-    Raises InfrastructureError when the machine has no C compiler, GraderError when the sources do not compile.
+    Raises InfrastructureError when the machine has no C compiler or no place to keep the program, GraderError when the
+    sources do not compile.
     """
     texts = {source.name: source.read_text() for source in sources} | dict(extra or {})
     compiler, identity = _compiler()
     parts = [part for item in sorted(texts.items()) for part in item]
     key = key_of("native", name, identity, platform.machine(), *flags, "--", *parts)
     store = Store("native")
-    if store.get(key) is None:
+    if store.read(key, itemgetter(name)) is None:
         store.put(key, {name: _compile(compiler, name, texts, flags)})
+        if store.read(key, itemgetter(name)) is None:
+            raise InfrastructureError(
+                f"cannot keep cudagym's own programs in {store.folder}: free some space there or point CUDAGYM_CACHE "
+                "at a folder you can write to"
+            )
     return store.path(key, name)
 
 

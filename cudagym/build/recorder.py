@@ -22,7 +22,7 @@ from cudagym.build.native import native
 from cudagym.build.plan import MAX_UPLOAD_BYTES, Operation, PlanReader, forged, records
 from cudagym.build.program import LaunchPlan, Module, address_of
 from cudagym.build.toolchain import Toolchain
-from cudagym.errors import CandidateError, GraderError, InfrastructureError, Rejected, Violation
+from cudagym.errors import CandidateError, Disturbed, GraderError, InfrastructureError, Rejected, Violation
 from cudagym.hardware import GPU
 from cudagym.record import Shape
 from cudagym.sandbox import BoxLimits, BoxResult, Reach, private_folder, run_boxed
@@ -69,15 +69,15 @@ def record_plan(
     """What `solve` does for `shape` on `gpu`, in issue order.
 
     Raises Rejected for host code that cannot be recorded, Violation for host code that tried to leave its box or
-    touched device memory, LaunchFailed for work the card would refuse.
+    touched device memory, LaunchFailed for work the card would refuse, Disturbed when something else killed it.
     """
     sizes = [parameter.bytes(shape) for parameter in spec.arrays]
     given = _worker_input(module, spec, shape, gpu).encode()
     worker = _worker(toolchain)
     store = Store("plans", max_bytes=256 << 20)
     key = key_of(_CACHE_VERSION, str(worker), given, json.dumps(sizes), gpu.model_dump_json(), library)
-    if files := store.get(key):
-        return LaunchPlan.model_validate_json(files["plan.json"])
+    if kept := store.read(key, lambda files: LaunchPlan.model_validate_json(files["plan.json"])):
+        return kept
     plan = _recorded(worker, toolchain, library, given, module, spec, sizes, gpu)
     text = plan.model_dump_json().encode()
     if len(text) <= _MAX_CACHED_BYTES:
@@ -233,6 +233,8 @@ def _crash(number: int, address: int, result: BoxResult) -> CandidateError:
 
 def _silent_ending(result: BoxResult) -> CandidateError:
     """Why a worker ended without saying so."""
+    if result.was_killed and result.cpu_seconds < (LIMITS.cpu_seconds or 0):
+        raise Disturbed("the recorder was killed")
     if result.timed_out:
         return HostFailed(f"solve took {LIMITS.wall_seconds:.0f} s on the host without returning.")
     if len(result.channel) >= _CHANNEL_BYTES:
@@ -241,7 +243,7 @@ def _silent_ending(result: BoxResult) -> CandidateError:
         raise GraderError(f"the recorder failed: {result.output.decode(errors='replace').strip()[-500:]}")
     if result.signal == signal.SIGSYS:
         return Violation("The host code made a system call that the grader forbids, such as starting a thread.")
-    if result.over_cpu or (result.signal == signal.SIGKILL and result.cpu_seconds >= (LIMITS.cpu_seconds or 0)):
+    if result.over_cpu or result.was_killed:
         return _crash(signal.SIGXCPU, 0, result)
     if result.signal is not None:
         return HostFailed(f"The host code ended with {signal.Signals(result.signal).name}.{_said(result)}")

@@ -27,7 +27,7 @@ from cudagym.build.cache import Store, key_of
 from cudagym.build.declarations import words
 from cudagym.build.headers import Headers
 from cudagym.build.toolchain import Toolchain
-from cudagym.errors import GraderError
+from cudagym.errors import Disturbed, GraderError
 from cudagym.sandbox import BoxLimits, private_folder, run_boxed
 from cudagym.source import without_comments
 
@@ -150,7 +150,7 @@ exec {nvcc}
                 return self._headers[includes]
             try:
                 self._headers[includes] = self._load(includes)
-            except _NotNow:
+            except (_NotNow, Disturbed):
                 return None
             if len(self._headers) > _MAX_HEADERS:
                 del self._headers[next(iter(self._headers))]
@@ -159,16 +159,17 @@ exec {nvcc}
     def _load(self, includes: tuple[str, ...]) -> dict[str, Headers] | None:
         store = Store("headers")
         key = key_of(identity(), self._toolchain.version, str(self._toolchain.root), *self._flags, "--", *includes)
-        files = store.get(key)
-        if files is None:
-            files = self._parse(includes)
+        found = store.read(key, _headers)
+        if found is None and (files := self._parse(includes)):
             store.put(key, files)
-        return {side: Headers.from_json(files[side]) for side in _SIDES} if files else None
+            found = _headers(files)
+        return found
 
     def _parse(self, includes: tuple[str, ...]) -> dict[str, bytes]:
         """The parsed headers of both sides as files for the cache; none when they do not preprocess or split.
 
-        Raises _NotNow when they are large and met for the first time.
+        Raises _NotNow when they are large and met for the first time, or when the compiler was killed. That something
+        fails here is not kept: it may be due to the machine.
         """
         lines = []
         for side in _SIDES:
@@ -183,7 +184,9 @@ exec {nvcc}
             done = run_boxed(
                 ["/bin/sh", "-c", "\n".join(lines)], cwd=folder, limits=_LIMITS, reach=self._toolchain.reach
             )
-            if done.exit_code != 0:
+            if done.exit_code is None:
+                raise _NotNow
+            if done.exit_code:
                 return {}
             size = max((folder / f"{side}.ii").stat().st_size for side in _SIDES)
             if size > _MAX_TEXT_BYTES:
@@ -200,6 +203,10 @@ exec {nvcc}
         except ValueError:
             return {}
         return {side: headers.to_json() for side, headers in parsed.items()}
+
+
+def _headers(files: dict[str, bytes]) -> dict[str, Headers]:
+    return {side: Headers.from_json(files[side]) for side in _SIDES}
 
 
 class _NotNow(Exception):
@@ -262,6 +269,8 @@ def _listed(toolchain: Toolchain, flags: Sequence[str]) -> tuple[dict[str, list[
         (folder / FILE).touch()
         dry: list[str | Path] = [toolchain.nvcc, "-ccbin", toolchain.cxx, *flags, "--dryrun"]
         done = run_boxed(dry, cwd=folder, limits=_LIMITS, reach=toolchain.reach)
+    if done.was_killed:
+        raise Disturbed("nvcc was killed")
     text = done.output.decode(errors="replace")
     lines = [line.removeprefix("#$ ") for line in text.splitlines() if line.startswith("#$ ")]
     variables = dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line))

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from cudagym.build.program import Program
 from cudagym.device import Buffer, Limits, Run
-from cudagym.errors import CudagymError, GraderError, InfrastructureError, LaunchFailed, Unsupported
+from cudagym.errors import CudagymError, Disturbed, GraderError, InfrastructureError, LaunchFailed, Unsupported
 from cudagym.hardware import gpu as gpu_named
 from cudagym.memory import map_shared
 from cudagym.record import Record
@@ -84,8 +84,8 @@ class Executor:
     def run(self, request: Request) -> Run:
         """Run a request.
 
-        Raises what the machine raised (LaunchFailed, Unsupported, InfrastructureError), or GraderError when the
-        child died or did not answer in time.
+        Raises what the machine raised (LaunchFailed, Unsupported, InfrastructureError), Disturbed when the child was
+        killed, or GraderError when it died otherwise or did not answer in time.
         """
         with self._lock:
             connection = self._connect()
@@ -100,8 +100,11 @@ class Executor:
                     f"the executor gave no answer within {request.limits.wall_seconds + _GRACE_SECONDS:.0f} s"
                 ) from None
             except BaseException as error:
-                how = self._stop()
+                code = self._stop()
                 if isinstance(error, OSError | EOFError):
+                    if code == -signal.SIGKILL:
+                        raise Disturbed("the executor was killed while it ran the candidate's kernels") from None
+                    how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
                     raise GraderError(f"the executor died {how} while it ran the candidate's kernels") from None
                 raise
         reply = json.loads(answer)
@@ -110,7 +113,7 @@ class Executor:
         return Run.model_validate(reply["run"])
 
     def interrupt(self) -> None:
-        """Kill the child, from any thread: a run in progress raises GraderError, the next one starts another."""
+        """Kill the child, from any thread: a run in progress raises Disturbed, the next one starts another."""
         process = self._process
         if process is not None:
             process.kill()
@@ -137,8 +140,9 @@ class Executor:
         self._socket = ours
         return ours
 
-    def _stop(self) -> str:
-        how = ""
+    def _stop(self) -> int:
+        """How the child ended: as Popen's `returncode`, 0 when there was none."""
+        code = 0
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
@@ -146,9 +150,8 @@ class Executor:
                 self._process.wait(timeout=0.2)
             self._process.kill()
             code = self._process.wait()
-            how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         self._process = self._socket = None
-        return how
+        return code
 
 
 def _child_environment() -> dict[str, str]:

@@ -160,7 +160,7 @@ class Explainer:
                     f"trap: {who} frees {record.address:#x}{at}, which malloc has not given, or which is free already"
                 )
             case 8:
-                return f"timed out: the wall-clock limit was reached in {who}{at}"
+                return f"timed out: the limit of time was reached in {who}{at}"
         return f"timed out: the limit on executed instructions was reached in {who}{at}"
 
     def _race(self, record: FaultRecord, who: str, at: str) -> str:

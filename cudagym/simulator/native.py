@@ -134,8 +134,8 @@ def native_kernel(key: str, lower: Callable[[], Lowered]) -> NativeKernel:
     _initialise()
     store = Store("jit")
     full_key = key_of(key, host_key())
-    files = store.get(full_key)
-    if files is None:
+    found = store.read(full_key, _native_kernel)
+    if found is None:
         lowered = lower()
         try:
             module = llvm.parse_assembly(lowered.ir)
@@ -145,6 +145,11 @@ def native_kernel(key: str, lower: Callable[[], Lowered]) -> NativeKernel:
         code = _target_machine().emit_object(module)
         files = {"kernel.o": code, "registers": str(lowered.register_bytes).encode()}
         store.put(full_key, files)
+        found = _native_kernel(files)
+    return found
+
+
+def _native_kernel(files: dict[str, bytes]) -> NativeKernel:
     return NativeKernel(files["kernel.o"], int(files["registers"]))
 
 

@@ -10,12 +10,13 @@ import functools
 import re
 import subprocess
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 from cudagym.build.cache import Store, key_of
 from cudagym.build.stages import FILE
 from cudagym.build.toolchain import find_toolchain
-from cudagym.errors import GraderError, InfrastructureError
+from cudagym.errors import Disturbed, GraderError, InfrastructureError
 from cudagym.sandbox import SYSTEM_FILES, BoxLimits, Reach, private_folder, run_boxed
 
 INSTRUCTION_BYTES = 16
@@ -159,8 +160,8 @@ def listing(cubin: bytes) -> str:
     program, version = _nvdisasm()
     store = Store("sass")
     key = key_of(_CACHE_VERSION, version, *_OPTIONS, cubin)
-    files = store.get(key)
-    if files is None:
+    text = store.read(key, itemgetter("text"))
+    if text is None:
         with private_folder() as folder:
             (folder / "candidate.cubin").write_bytes(cubin)
             done = run_boxed(
@@ -170,12 +171,14 @@ def listing(cubin: bytes) -> str:
                 reach=Reach(files=(*SYSTEM_FILES, program), compiler=True),
                 output_bytes=_OUTPUT_BYTES,
             )
+        if done.was_killed:
+            raise Disturbed("nvdisasm was killed")
         if done.exit_code or done.timed_out or not done.output:
             what = "ran past its limits" if done.timed_out or done.over_cpu else done.output.decode(errors="replace")
             raise GraderError(f"nvdisasm cannot read the cubin: {what[-300:].strip() or 'it says nothing'}")
-        files = {"text": done.output}
-        store.put(key, files)
-    return files["text"].decode(errors="replace")
+        text = done.output
+        store.put(key, {"text": text})
+    return text.decode(errors="replace")
 
 
 @functools.cache
