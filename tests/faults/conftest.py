@@ -1,9 +1,7 @@
-"""One small spec and one honest kernel for it, cheap enough to be graded many times."""
+"""A spec that is checked and timed on little, and a grader without a cache of verdicts."""
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,21 +9,6 @@ import pytest
 from cudagym.grader import Grader
 from cudagym.specs import get
 from cudagym.specs.spec import KernelSpec
-from cudagym.verdict import Verdict
-
-KERNEL = """
-__global__ void relu(const float* x, float* y, int n) {
-    int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < n) y[i] = fmaxf(x[i], 0.0f);
-}
-extern "C" void solve(const float* x, float* y, int n) { relu<<<(n + 255) / 256, 256>>>(x, y, n); }
-"""
-_numbers = itertools.count(time.time_ns())
-
-
-def unseen(source: str = KERNEL) -> str:
-    """The source with an idle variable on the host: as no cache knows it, neither its build nor its plans."""
-    return f"{source}int unseen_{next(_numbers)};\n"
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +20,3 @@ def spec() -> KernelSpec:
 def grader() -> Iterator[Grader]:
     with Grader("sim:h100", workers=1, cached=False) as grader:
         yield grader
-
-
-def told(verdict: Verdict) -> dict[str, object]:
-    """A verdict without what differs from run to run."""
-    return verdict.model_dump(exclude={"seconds", "source_sha256", "cached", "build_log"})

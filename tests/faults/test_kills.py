@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import KERNEL, told, unseen
+from kernels import KERNEL, told, unseen
 from victims import Is, Killer, busy_executor, executor, named
 
 from cudagym.grader import Grader
