@@ -48,22 +48,20 @@ static FILE *open_in_folder(const char *name, const char *mode) {
     return fopen(path, mode);
 }
 
-/* Whether the fault that the file `faults/<name>` asks for happens now: its first word says after how many
-   occasions, or `always`; any other fault happens once. */
+/* As Faults.fires in faults.py. */
 bool fault_fires(const char *name) {
-    char path[PATH_MAX + 64], word[16] = "0";
+    char path[PATH_MAX + 64], word[16] = "";
     snprintf(path, sizeof path, "%s/faults/%s", folder(), name);
     FILE *file = fopen(path, "r+");
     if (!file) return false;
-    if (fscanf(file, "%15s", word) != 1) word[0] = 0;
+    bool read = fscanf(file, "%15s", word) == 1;
     int left = atoi(word);
     if (left > 0) {
         rewind(file);
-        fprintf(file, "%-15d", left - 1);
+        fprintf(file, "%d%s  ", left - 1, strchr(word, '+') ? "+" : "");
     }
     fclose(file);
-    if (!strcmp(word, "always")) return true;
-    if (left <= 0) unlink(path);
+    if (read && left <= 0 && !strchr(word, '+')) unlink(path);
     return left <= 0;
 }
 

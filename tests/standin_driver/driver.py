@@ -32,9 +32,14 @@ UUID = "5a" * 16
 
 
 class StandIn:
-    """One card, named as in cudagym.hardware; `l2_bytes` may be less than it has, so that flushing it costs little."""
+    """One card, named as in cudagym.hardware; `l2_bytes` may be less than it has, so that flushing it costs little.
 
-    def __init__(self, card: str = "h100", *, l2_bytes: int | None = None) -> None:
+    A launch that has not ended after `warp_instructions` never does.
+    """
+
+    def __init__(
+        self, card: str = "h100", *, l2_bytes: int | None = None, warp_instructions: int = 400_000_000
+    ) -> None:
         self.gpu = gpu_named(card)
         self._temporary = tempfile.TemporaryDirectory(prefix="cudagym-standin-")
         self.folder = Path(self._temporary.name)
@@ -45,7 +50,7 @@ class StandIn:
         self._link("libcuda.so.1", [_HERE / name for name in _DRIVER], f"-I{find_toolchain().include}")
         self._link("libnvidia-ml.so.1", [_HERE / "nvml.c"])
         self._server = subprocess.Popen(
-            [sys.executable, str(_HERE / "server.py"), str(self.folder), card],
+            [sys.executable, str(_HERE / "server.py"), str(self.folder), card, str(warp_instructions)],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([str(_HERE.parent), *filter(None, sys.path)])},
         )
@@ -67,6 +72,10 @@ class StandIn:
         """Why calls were refused, a line each."""
         path = self.folder / "misuse"
         return path.read_text() if path.exists() else ""
+
+    def forgive(self) -> None:
+        """Forgets the misuse so far."""
+        (self.folder / "misuse").unlink(missing_ok=True)
 
     def environment(self) -> dict[str, str]:
         """Of this process, changed so that a child finds the card."""

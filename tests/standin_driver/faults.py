@@ -1,6 +1,7 @@
 """What the stand-in driver is told to do wrong: files in `faults/` of its folder, read by the library and its server.
 
-A file's first word says when: after so many more occasions, then once; or `always`, as a second word says how much.
+A file's first word says after how many more occasions: `3` at the fourth only, `3+` from then on. The second says how
+much.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ class Faults:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "faults"
 
-    def ask(self, name: str, after: int | str = 0, value: float = 0.0) -> None:
-        """From now on the fault happens `after` so many occasions, or "always"."""
-        partial = self.folder / f".{name}"
-        partial.write_text(f"{after} {value}")
+    def ask(self, name: str, after: int = 0, *, lasting: bool = False, value: float = 0.0) -> None:
+        """The fault shall happen after so many occasions, once or from then on."""
+        self._write(name, f"{after}{'+' * lasting} {value}")
+
+    def _write(self, name: str, text: str) -> None:
+        partial = self.folder.parent / f"{name}.partial"
+        partial.write_text(text)
         partial.rename(self.folder / name)
 
     def heal(self) -> None:
@@ -29,7 +33,7 @@ class Faults:
         return (self.folder / name).exists()
 
     def value(self, name: str) -> float:
-        """How much of a lasting fault; 0 when nobody asked for it."""
+        """How much was asked for; 0 when it was not."""
         return float((self.folder / name).read_text().split()[1]) if self.asked(name) else 0.0
 
     def fires(self, name: str) -> bool:
@@ -37,11 +41,10 @@ class Faults:
         path = self.folder / name
         if not path.exists():
             return False
-        when = path.read_text().split()[0]
-        if when == "always":
-            return True
-        if int(when) > 0:
-            self.ask(name, int(when) - 1)
-            return False
-        path.unlink()
-        return True
+        when, value = path.read_text().split()
+        left = int(when.removesuffix("+"))
+        if left > 0:
+            self._write(name, f"{left - 1}{'+' * when.endswith('+')} {value}")
+        elif not when.endswith("+"):
+            path.unlink()
+        return left <= 0

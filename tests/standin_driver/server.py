@@ -1,10 +1,10 @@
 """The simulated GPU behind the stand-in driver: a process that answers the library's questions (wire.c).
 
-    python server.py FOLDER CARD
+    python server.py FOLDER CARD WARP_INSTRUCTIONS
 
 It knows the PTX of a cubin by the cubin's hash, from FOLDER/modules, and device memory by the memfds that the library
-sends. A launch runs whole, on that memory. Times are not the clock's predictions but a plain function of the
-instructions and accesses that ran, so that tests can compute with them.
+sends. A launch runs whole, on that memory; one that needs more instructions hangs. Times are not the clock's predictions
+but a plain function of the instructions and accesses that ran, so that tests can compute with them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from cudagym.hardware import gpu as gpu_named
 from cudagym.memory import map_shared
 from cudagym.simulator.machine import Machine, Memory
 
-LIMITS = Limits(warp_instructions=400_000_000, wall_seconds=50)
 START_NS = 2000
 """That a launch takes before its first instruction."""
 BYTES_PER_ACCESS = 128
@@ -67,8 +66,8 @@ class Mapping(NamedTuple):
 class Client:
     """What one process that loaded the library has on the card."""
 
-    def __init__(self, machine: Machine, folder: Path) -> None:
-        self.machine, self.folder, self.faults = machine, folder, Faults(folder)
+    def __init__(self, machine: Machine, folder: Path, limits: Limits) -> None:
+        self.machine, self.folder, self.limits, self.faults = machine, folder, limits, Faults(folder)
         self.memory: dict[int, np.ndarray] = {}
         self.modules: list[Module] = []
         self.chooser = random.Random(0)
@@ -166,7 +165,7 @@ class Client:
         steps = (*([] if keep else before), *launches, *after)
         program = Program(module=module, plan=LaunchPlan(steps=steps), shape={}, device=f"sim:{self.machine.gpu.name}")
         try:
-            return self.machine.execute(program, memory, checked=False, limits=LIMITS)
+            return self.machine.execute(program, memory, checked=False, limits=self.limits)
         except LaunchFailed as error:
             raise Refused(720 if launches[0].cooperative else 701, str(error)) from error
         except Unsupported as error:
@@ -210,7 +209,7 @@ def serve(connection: socket.socket, client: Client, turn: threading.Lock) -> No
         connection.sendall(_LENGTH.pack(len(reply.encode())) + reply.encode())
 
 
-def main(folder: Path, gpu: GPU) -> None:
+def main(folder: Path, gpu: GPU, limits: Limits) -> None:
     """Listens for processes that call cuInit."""
     machine, turn = Machine(gpu), threading.Lock()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -219,9 +218,9 @@ def main(folder: Path, gpu: GPU) -> None:
         (folder / "unready").rename(folder / "server")
         while True:
             connection, _ = listener.accept()
-            client = Client(machine, folder)
+            client = Client(machine, folder, limits)
             threading.Thread(target=serve, args=(connection, client, turn), daemon=True).start()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), gpu_named(sys.argv[2]))
+    main(Path(sys.argv[1]), gpu_named(sys.argv[2]), Limits(warp_instructions=int(sys.argv[3])))
