@@ -3,8 +3,8 @@
     python server.py FOLDER CARD WARP_INSTRUCTIONS
 
 It knows the PTX of a cubin by the cubin's hash, from FOLDER/modules, and device memory by the memfds that the library
-sends. A launch runs whole, on that memory; one that needs more instructions hangs. Times are not the clock's predictions
-but a plain function of the instructions and accesses that ran, so that tests can compute with them.
+sends. A launch runs whole, on that memory; one that needs more instructions hangs. Times are not the clock's
+predictions but a plain function of the instructions and accesses that ran, so that tests can compute with them.
 """
 
 from __future__ import annotations
