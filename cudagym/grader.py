@@ -197,13 +197,14 @@ def run_secret() -> bytes:
         return given.encode()
     path = cache_dir() / "secret"
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError):
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             aside = path.with_name(f".secret-{secrets.token_hex(8)}")
             aside.touch(mode=0o600)
-            aside.write_bytes(secrets.token_bytes(SECRET_BYTES))
             try:
-                os.link(aside, path)
+                aside.write_bytes(secrets.token_bytes(SECRET_BYTES))
+                with suppress(FileExistsError):
+                    os.link(aside, path)
             finally:
                 aside.unlink()
         if len(kept := path.read_bytes()) < SECRET_BYTES:
