@@ -194,6 +194,7 @@ def _show_progress(trainer: Any, stage: str) -> None:
 
 _SHOWN = {
     "loss": "loss",
+    "eval_loss": "validation loss",
     "mean_token_accuracy": "accuracy",
     "reward": "reward",
     "rewards/compile_reward/mean": "compile",

@@ -172,6 +172,11 @@ class PretrainConfig(StageConfig):
 
     variations: int = Field(default=3, ge=0)
     """Further rows per demonstration that ask for it under other names and at other sizes."""
+    validation: float = Field(default=0, ge=0, lt=1)
+    """This share of the demonstrations is not learned from. Every `save_steps` the loss on it is measured; the stage
+    ends once that has not fallen `patience` times in a row, and keeps the weights with which it was lowest. 0 trains
+    for `max_steps` and keeps the last ones."""
+    patience: int = Field(default=3, ge=1)
 
 
 class AdaptConfig(PretrainConfig):

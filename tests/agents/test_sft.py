@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from math import ceil
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from cudagym.agents import policy, sft
@@ -74,6 +77,37 @@ def test_a_folder_made_from_something_else_is_refused(trained: Path, base: Path,
         sft.pretrain(
             base, rows[:3] if change == "demonstrations" else rows, config, trained, seed=int(change == "seed")
         )
+
+
+def test_it_stops_when_the_validation_loss_does_not_fall_and_keeps_the_best(
+    base: Path, rows: Rows, tmp_path: Path
+) -> None:
+    config = FULL.model_copy(
+        update={"max_steps": 40, "save_steps": 1, "learning_rate": 0.5, "validation": 0.3, "patience": 2}
+    )
+    folder = sft.pretrain(base, rows, config, tmp_path / "sft", seed=0)
+    states = sorted(folder.glob("trainer/checkpoint-*/trainer_state.json"), key=lambda file: file.stat().st_mtime)
+    seen = [e["eval_loss"] for e in json.loads(states[-1].read_text())["log_history"] if "eval_loss" in e]
+    best = min(range(len(seen)), key=lambda step: seen[step])
+    assert len(seen) == best + 1 + 2 < 40
+    kept = load_file(folder / "model.safetensors")
+    for name, weight in load_file(folder / "trainer" / f"checkpoint-{best + 1}" / "model.safetensors").items():
+        torch.testing.assert_close(kept[name], weight)
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=2), st.floats(0.01, 0.9), st.integers(0, 5))
+def test_a_demonstration_is_learned_from_or_validated_on(sources: list[str], share: float, seed: int) -> None:
+    asked = [{"prompt": str(number), "completion": source} for number, source in enumerate(sources)]
+    wanted = ceil(share * len(set(sources)))
+    if wanted == len(set(sources)):
+        with pytest.raises(UsageError, match="leaves none"):
+            sft.hold_out(asked, share, seed=seed)
+        return
+    learned, held = sft.hold_out(asked, share, seed=seed)
+    assert sorted(row["prompt"] for row in learned + held) == sorted(row["prompt"] for row in asked)
+    assert not {row["completion"] for row in learned} & {row["completion"] for row in held}
+    assert len({row["completion"] for row in held}) == wanted
+    assert sft.hold_out(asked[::-1], share, seed=seed)[1] == held[::-1]
 
 
 def test_nothing_to_learn_from_is_refused(base: Path, tmp_path: Path) -> None:
