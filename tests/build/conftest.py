@@ -72,7 +72,18 @@ BROKEN = {
     "other_types": (ADD, 'extern "C" void solve(const float* a, const float* b, float* out, long n) {}\n'),
     "blames_the_machine": (ADD, "#error No space left on device\n"),
     "overload": (ADD, "void solve(double* a) {}\n"),
+    "brace": (ADD, "__global__ void k(float* p) { *p = 1;\n"),
+    "pointer": (ADD, "__global__ void k(float* p) { float q = p; }\n"),
+    "twice": (ADD, "int size;\nfloat size;\n"),
+    "header": (ADD, "#include <no_such_header.h>\n"),
+    "host_call": (ADD, "int f();\n__global__ void k(int* p) { *p = f(); }\n"),
+    "shared": (
+        ADD,
+        "__global__ void k(float* p) { __shared__ float s[100000]; s[threadIdx.x] = *p; __syncthreads(); *p = s[*(int*)p]; }\n"
+        'extern "C" void solve(const float* a, const float* b, float* out, int n) { k<<<1, 1>>>(out); }\n',
+    ),
 }
+"""Sources that do not build."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +93,7 @@ class Workshop:
     builder: Builder
     items: dict[str, tuple[KernelSpec, str]]
     results: dict[str, Build | BuildFailed]
+    broken = frozenset(BROKEN)
 
     def record(self, name: str, *, card: str = "h100", **scalars: float) -> Program:
         build = self.results[name]
