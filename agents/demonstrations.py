@@ -6,14 +6,16 @@ spec's kernel says nothing about that split, so such a rollout is an error and n
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from string import ascii_lowercase
 from typing import Any
 
 from cudagym import prompts, specs
 from cudagym.config import Prompt
+from cudagym.envs.episode import Episode, how_to_submit
 from cudagym.errors import UsageError
 from cudagym.hardware import GPU, GPUS
 from cudagym.record import Record, Shape
@@ -93,22 +95,39 @@ def rows(
     seed: int = 0,
     prompt: Prompt = "compact",
     weights: Mapping[str, float] = prompts.WEIGHTS,
+    turns: int = 1,
 ) -> list[dict[str, Any]]:
     """Rows `prompt`, `completion`, `spec` for `cudagym.agents.sft`: one per demonstration with its spec's prompt,
     and `variations` more in which that prompt has another name or other sizes.
 
-    With a few prompts only, a policy learns names by heart and is lost at the first one it has not seen.
+    With a few prompts only, a policy learns names by heart and is lost at the first one it has not seen. With several
+    `turns`, which need `prompt` chat, each row comes twice: answered in words, as evaluations ask, and with a call of
+    the tool `submit`, as an episode of that many turns does, which the column `tools` then has.
     """
     random = Random(seed)
     found = []
     for each in demonstrations:
         spec = specs.get(each.spec)
-        asked = [spec, *(_varied(spec, random) for _ in range(variations))]
-        found += [
-            {"prompt": ask(one, gpu, prompt, weights), "completion": _answer(each.source, prompt), "spec": each.spec}
-            for one in asked
-        ]
+        for one in [spec, *(_varied(spec, random) for _ in range(variations))]:
+            asked = ask(one, gpu, prompt, weights)
+            row = {"prompt": asked, "completion": _answer(each.source, prompt), "spec": each.spec}
+            if turns == 1:
+                found.append(row)
+            else:
+                found += [row | {"tools": None}, row | _submitted(asked, each.source, turns)]
     return found
+
+
+def _submitted(asked: Sequence[Mapping[str, str]], source: str, turns: int) -> dict[str, Any]:
+    """A demonstration that hands in its source as in the first turn of a `cudagym.envs.episode.Episode`."""
+    from transformers.utils.chat_template_utils import get_json_schema
+
+    call = {"type": "function", "function": {"name": "submit", "arguments": {"source": source}}}
+    return {
+        "prompt": [{"role": "user", "content": asked[-1]["content"] + how_to_submit(turns)}],
+        "completion": [{"role": "assistant", "content": "", "tool_calls": [call]}],
+        "tools": json.dumps([get_json_schema(Episode(turns=turns).submit)]),
+    }
 
 
 def ask(spec: KernelSpec, gpu: GPU, prompt: Prompt, weights: Mapping[str, float] = prompts.WEIGHTS) -> Any:

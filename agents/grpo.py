@@ -55,7 +55,7 @@ def refine(
         policy.check_chat(tokenizer)
     given = settings("trl.GRPOConfig", config, stage.trainer_folder, seed=seed)
     if environment is not None:
-        _check_tools(tokenizer)
+        policy.check_tools(tokenizer)
         given.setdefault("max_tool_calling_iterations", getattr(config, "turns", None))
     arguments = GRPOConfig(**given, reward_weights=list(weights.values()))
     with quiet():
@@ -68,25 +68,27 @@ def refine(
             peft_config=adapter(config),
             environment_factory=environment,
         )
+    _keep_tables_out_of_wandb(trainer)
     stage.run(trainer, "grpo")
     return folder
 
 
-def _check_tools(tokenizer: Any) -> None:
-    """Raises UsageError unless TRL can tell the policy of tools and find its calls in what it writes."""
-    from trl.chat_template_utils import add_response_schema, supports_tool_calling
+def _keep_tables_out_of_wandb(trainer: Any) -> None:
+    """Leave completions to the Parquet files of `log_completions` and to `cudagym.agents.samples`.
 
-    try:
-        if not supports_tool_calling(tokenizer):
-            raise ValueError("its chat template cannot render calls of tools")
-        if getattr(tokenizer, "response_template", None) is None:
-            add_response_schema(tokenizer)
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(
-            f"several turns need a tokenizer whose calls of tools TRL knows, and {tokenizer.name_or_path} is none "
-            f"({reason}): set grpo.turns=1, or give it one of the templates in trl/chat_templates, such as qwen3.jinja."
-        ) from None
+    The trainer would also send wandb a table of every batch in full: gigabytes for large batches, and an error for
+    conversations with calls of tools, whose messages differ in their fields.
+    """
+    log, reports = trainer.log, trainer.args.report_to
+
+    def log_numbers(*args: Any, **options: Any) -> None:
+        trainer.args.report_to = [each for each in reports if each != "wandb"]
+        try:
+            log(*args, **options)
+        finally:
+            trainer.args.report_to = reports
+
+    trainer.log = log_numbers
 
 
 def _prompts(rows: Sequence[Row], arguments: Any) -> Any:

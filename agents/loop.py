@@ -38,6 +38,7 @@ from cudagym.agents.evaluation import Evaluation, compare
 from cudagym.agents.ledger import Asked, Ledger
 from cudagym.agents.ledger import read as read_ledger
 from cudagym.agents.rollout import make_rollout
+from cudagym.agents.samples import Samples
 from cudagym.agents.writers import Checkpoint, Laziness, Lazy, Scripted, Writer, check_scripted
 from cudagym.config import RunConfig
 from cudagym.envs.episode import Episode
@@ -150,7 +151,10 @@ class Loop:
     def _find_model(self) -> None:
         """Raises UsageError when the pretrained model is not there, or cannot be asked as it must be."""
         if self.config.policy.model is not None and self.config.prompt == "chat":
-            policy.check_chat(policy.words(self.base()))
+            words = policy.words(self.base())
+            policy.check_chat(words)
+            if self.config.grpo.turns > 1:
+                policy.check_tools(words)
         elif self.config.policy.model is not None:
             self.base()
         elif self.config.prompt == "chat":
@@ -161,10 +165,11 @@ class Loop:
         self._find_model()
         known = self.verified
         config, seed = self.config, self.config.seed
+        how: dict[str, Any] = {"seed": seed, "turns": config.grpo.turns, **self._asked}
         with self._timed("sft"):
             pretrained = sft.pretrain(
                 self.base(),
-                demonstrations.rows(known, self.gpu, variations=config.sft.variations, seed=seed, **self._asked),
+                demonstrations.rows(known, self.gpu, variations=config.sft.variations, **how),
                 config.sft,
                 self.run.checkpoints / "pretrained",
                 seed=seed,
@@ -172,7 +177,7 @@ class Loop:
             best = demonstrations.fastest(known, config.sft_lora.best)
             return sft.adapt(
                 pretrained,
-                demonstrations.rows(best, self.gpu, variations=config.sft_lora.variations, seed=seed, **self._asked),
+                demonstrations.rows(best, self.gpu, variations=config.sft_lora.variations, **how),
                 config.sft_lora,
                 self.run.checkpoints / "sft",
                 seed=seed,
@@ -184,10 +189,16 @@ class Loop:
         rates = self.pass_rates() if self.config.grpo.curriculum else {}
         names = curriculum.repeated([kernel.name for kernel in self._taught()], rates)
         with self._timed("grpo"), self.run.open_rollouts() as log:
+            samples = Samples()
+
+            def keep(step: int, batch: Sequence[Graded]) -> None:
+                self._keep(log, step, batch)
+                samples(step, batch)
+
             functions = make_reward_functions(
                 device=self.device,
                 seed=self.config.seed,
-                listener=lambda step, batch: self._keep(log, step, batch),
+                listener=keep,
                 shuffled=self.config.grpo.shuffle_rewards,
             )
             return grpo.refine(

@@ -221,6 +221,23 @@ def check_chat(tokenizer: Any) -> None:
         )
 
 
+def check_tools(tokenizer: Any) -> None:
+    """Raises UsageError unless TRL can tell the policy of tools and find its calls in what it writes."""
+    from trl.chat_template_utils import add_response_schema, supports_tool_calling
+
+    try:
+        if not supports_tool_calling(tokenizer):
+            raise ValueError("its chat template cannot render calls of tools")
+        if getattr(tokenizer, "response_template", None) is None:
+            add_response_schema(tokenizer)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"several turns need a tokenizer whose calls of tools TRL knows, and {tokenizer.name_or_path} is none "
+            f"({reason}): set grpo.turns=1, or give it one of the templates in trl/chat_templates, such as qwen3.jinja."
+        ) from None
+
+
 def complete(
     policy: Policy,
     prompts: Sequence[str],

@@ -66,7 +66,7 @@ def _policy(config: RunConfig) -> str:
 def _longest(config: RunConfig, rows: list[dict[str, Any]]) -> str:
     """How long prompts get, in tokens where there is a tokenizer to count with.
 
-    Raises UsageError when that cannot render the chat that is asked for.
+    Raises UsageError when that cannot render the chat, or the calls of tools, that are asked for.
     """
     texts = [row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][0]["content"] for row in rows]
     try:
@@ -78,6 +78,8 @@ def _longest(config: RunConfig, rows: list[dict[str, Any]]) -> str:
     words = policy.words(folder)
     if config.prompt == "chat":
         policy.check_chat(words)
+        if config.grpo.turns > 1:
+            policy.check_tools(words)
     return f"at most {max(len(words(text).input_ids) for text in texts):,} tokens"
 
 

@@ -67,7 +67,8 @@ class Stage:
         """Train to the end, from the last checkpoint if there is one, save the result, and mark it finished."""
         started = time.monotonic()
         _show_progress(trainer, name)
-        with quiet(), _tracked(trainer.args.report_to, self.folder, name):
+        report_to = trainer.args.report_to if trainer.is_world_process_zero() else ()
+        with quiet(), _tracked(report_to, self.folder, name):
             trainer.train(resume_from_checkpoint=self.last_checkpoint)
         if trainer.is_world_process_zero():
             save_trained(trainer.model, trainer.processing_class, self.folder)

@@ -26,6 +26,7 @@ class Episode:
         self.device, self.seed, self.turns = device, seed, turns
         self.sources: list[str] = []
         self.verdicts: list[Verdict] = []
+        self._told: list[str] = []
         self._env: KernelEnv | None = None
 
     @property
@@ -34,18 +35,26 @@ class Episode:
 
         One on which the grader itself failed counts only when there is no other.
         """
+        return self.sources[self._best] if self.sources else None
+
+    @property
+    def before_best(self) -> list[dict[str, str]]:
+        """The turns before the best source: the sources that did less well, and what was said to them."""
+        turns = zip(self.sources, self._told, strict=True)
+        pairs = [({"role": "assistant", "content": said}, {"role": "user", "content": told}) for said, told in turns]
+        return [message for pair in pairs[: self._best] for message in pair] if pairs else []
+
+    @property
+    def _best(self) -> int:
         earned = [-1.0 if (reward := score(verdict)) is None else reward.total for verdict in self.verdicts]
-        return self.sources[earned.index(max(earned))] if earned else None
+        return earned.index(max(earned))
 
     def reset(self, spec: str, **columns: Any) -> str:
         """Begin anew, for the spec of a data set's row. Returns what the prompt does not say about turns."""
         self._env = KernelEnv([spec], device=self.device, seed=self.seed, max_turns=self.turns)
         self._env.reset()
-        self.sources, self.verdicts = [], []
-        return (
-            f"\nHand in your source with the tool submit, at most {self.turns} times. You are told the verdict on "
-            "each; the best one counts.\n"
-        )
+        self.sources, self.verdicts, self._told = [], [], []
+        return how_to_submit(self.turns)
 
     def submit(self, source: str) -> str:
         """
@@ -65,4 +74,13 @@ class Episode:
         self.verdicts.append(verdict)
         told = prompts.feedback(verdict.model_copy(update={"message": verdict.message[:FEEDBACK_CHARACTERS]}))
         left = self.turns - len(self.verdicts)
-        return f"{told}{left} attempt{'s' * (left != 1)} left. The best one counts."
+        self._told.append(f"{told}{left} attempt{'s' * (left != 1)} left. The best one counts.")
+        return self._told[-1]
+
+
+def how_to_submit(turns: int) -> str:
+    """What the prompt does not say about `turns` turns."""
+    return (
+        f"\nHand in your source with the tool submit, at most {turns} times. You are told the verdict on each; the "
+        "best one counts.\n"
+    )

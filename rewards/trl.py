@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from cudagym import grader
+from cudagym.build.compile_error import COMPILE_ERRORS, compile_error
 from cudagym.errors import UsageError
 from cudagym.prompts import extract_source
 from cudagym.rewards.terms import TERMS, terms_of
@@ -37,15 +39,15 @@ class _Batch:
 
     def __init__(self, device: str, seed: int) -> None:
         self.device, self.seed = device, seed
-        self._items: list[tuple[str, str]] | None = None
+        self._known: tuple[int, list[tuple[str, str]]] | None = None
         self._verdicts: list[Verdict] = []
 
-    def verdicts(self, items: list[tuple[str, str]]) -> tuple[list[Verdict], bool]:
+    def verdicts(self, step: int, items: list[tuple[str, str]]) -> tuple[list[Verdict], bool]:
         """A verdict per (spec, source), and whether they were made just now."""
-        fresh = items != self._items
+        fresh = (step, items) != self._known  # a policy may write the same again in the next step
         if fresh:
             self._verdicts = grader.grade_many(items, device=self.device, seed=self.seed)
-            self._items = items
+            self._known = step, items
         return self._verdicts, fresh
 
 
@@ -54,6 +56,7 @@ class Graded(NamedTuple):
 
     spec: str
     prompt: Completion
+    """With what was said in earlier turns."""
     completion: str
     verdict: Verdict
 
@@ -69,9 +72,11 @@ def make_reward_functions(
 
     What counts is the source in a completion, or the `best` one of its `cudagym.envs.episode.Episode`.
 
-    `device` and `seed` are those of `cudagym.grade`. Each batch logs as metrics the share of every status
-    (`status/<status>`), how many groups there are and how many of them are flat (`groups/all`, `groups/flat`), and as
-    the column `status` every completion's status, and goes to `listener`.
+    `device` and `seed` are those of `cudagym.grade`. Each batch goes to `listener`, and logs as metrics the share of
+    every status (`status/<status>`) and of every class of compile errors (`compile_error/<class>`), both of all
+    completions; the mean and the best fraction of peak of the correct ones (`fraction_of_peak/mean`, `.../best`); how
+    many groups there are, and how many of them are flat (`groups/all`, `groups/flat`). The columns `spec`, `status` and
+    `fraction_of_peak` say the same of every completion.
 
     With `shuffled`, the completions of one prompt swap their rewards: all terms of one go to one other, by a
     permutation that `seed`, the trainer's step and the spec decide. Every group keeps the rewards that it earned, their
@@ -95,18 +100,23 @@ def _reward_function(term: str, batch: _Batch, listener: Listener | None, shuffl
     ) -> list[float | None]:
         if spec is None:
             raise UsageError("the dataset needs a column `spec` that names the spec each prompt asks for")
+        step = trainer_state.global_step if trainer_state else 0
         texts = _counted(completions, environments)
         items = [(name, extract_source(text)) for name, text in zip(spec, texts, strict=True)]
-        verdicts, fresh = batch.verdicts(items)
+        verdicts, fresh = batch.verdicts(step, items)
         if fresh:
-            _log(verdicts, log_metric, log_extra)
-            _log_groups(list(zip(spec, map(str, prompts), strict=True)), verdicts, log_metric)
+            if log_metric is not None:
+                for name, value in (_shares(verdicts) | _groups(spec, prompts, verdicts)).items():
+                    log_metric(name, value)
+            if log_extra is not None:
+                log_extra("spec", list(spec))
+                log_extra("status", [verdict.status for verdict in verdicts])
+                log_extra("fraction_of_peak", [verdict.fraction_of_peak for verdict in verdicts])
             if listener is not None:
-                step = trainer_state.global_step if trainer_state else 0
-                listener(step, [Graded(*each) for each in zip(spec, prompts, texts, verdicts, strict=True)])
+                said = _asked(prompts, environments)
+                listener(step, [Graded(*each) for each in zip(spec, said, texts, verdicts, strict=True)])
         terms = [terms_of(verdict) for verdict in verdicts]
         if shuffled:
-            step = trainer_state.global_step if trainer_state else 0
             terms = [terms[other] for other in _permutation(spec, prompts, f"{batch.seed}/{step}")]
         return [None if each is None else getattr(each, term) for each in terms]
 
@@ -142,27 +152,32 @@ def _counted(completions: Sequence[Completion], environments: Sequence[Any] | No
     return [_text(said) if source is None else source for said, source in zip(completions, submitted, strict=True)]
 
 
-def _log_groups(
-    keys: Sequence[tuple[str, str]], verdicts: Sequence[Verdict], log_metric: Callable[[str, float], None] | None
-) -> None:
+def _asked(prompts: Sequence[Completion], environments: Sequence[Any] | None) -> list[Completion]:
+    """What led to the text that counts of each completion: the prompt, and the turns of its episode before that."""
+    if environments is None:
+        return list(prompts)
+    return [
+        prompt if isinstance(prompt, str) else [*prompt, *each.before_best]
+        for prompt, each in zip(prompts, environments, strict=True)
+    ]
+
+
+def _groups(specs: Sequence[str], prompts: Sequence[Completion], verdicts: Sequence[Verdict]) -> dict[str, float]:
     """How many groups there are, and how many are flat: all of one prompt's completions earn the same terms."""
     earned: dict[tuple[str, str], set[Any]] = {}
-    for key, verdict in zip(keys, verdicts, strict=True):
+    for spec, prompt, verdict in zip(specs, prompts, verdicts, strict=True):
+        members = earned.setdefault((spec, str(prompt)), set())
         if (terms := terms_of(verdict)) is not None:
-            earned.setdefault(key, set()).add((terms.compile, terms.numeric, terms.throughput))
-    if log_metric is not None:
-        log_metric("groups/all", len(set(keys)))
-        log_metric("groups/flat", len(set(keys)) - sum(len(each) > 1 for each in earned.values()))
+            members.add((terms.compile, terms.numeric, terms.throughput))
+    return {"groups/all": len(earned), "groups/flat": sum(len(each) < 2 for each in earned.values())}
 
 
-def _log(
-    verdicts: list[Verdict],
-    log_metric: Callable[[str, float], None] | None,
-    log_extra: Callable[[str, list[Any]], None] | None,
-) -> None:
-    counts = Counter(verdict.status for verdict in verdicts)
-    if log_metric is not None:
-        for status in STATUSES:
-            log_metric(f"status/{status}", counts[status] / len(verdicts))
-    if log_extra is not None:
-        log_extra("status", [verdict.status for verdict in verdicts])
+def _shares(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """The shares of statuses and classes of compile errors, and how fast the correct ones are."""
+    statuses = Counter(verdict.status for verdict in verdicts)
+    errors = Counter(compile_error(verdict.message) for verdict in verdicts if verdict.status == "build_failed")
+    found = {f"status/{status}": statuses[status] / len(verdicts) for status in STATUSES}
+    found |= {f"compile_error/{name}": errors[name] / len(verdicts) for name in COMPILE_ERRORS}
+    if fractions := [verdict.fraction_of_peak for verdict in verdicts if verdict.fraction_of_peak is not None]:
+        found |= {"fraction_of_peak/mean": fmean(fractions), "fraction_of_peak/best": max(fractions)}
+    return found

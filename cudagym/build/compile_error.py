@@ -18,7 +18,7 @@ CompileError = Literal[
     "types",
     "redefined",
     "header",
-    "architecture",
+    "device",
     "limits",
     "other",
 ]
@@ -32,15 +32,18 @@ _FIRST = re.compile(
 _CLASSES: tuple[tuple[CompileError, str], ...] = (
     ("signature", r'has "C" linkage|prototype\.h'),
     ("header", r"cannot open source file|No such file|Permission denied|#include|\.h: "),
-    ("undeclared", r'identifier ".*" is undefined|has no member|was not declared|undefined reference|is not a template'),
+    (
+        "undeclared",
+        r'identifier ".*" is undefined|has no member|was not declared|undefined reference|is not a template',
+    ),
     (
         "redefined",
         r"already been (?:declared|defined)|cannot overload|is incompatible with \"|ambiguous|redefinition|redeclar",
     ),
     (
-        "architecture",
+        "device",
         r"requires \.target|not supported (?:on|for)|is unsupported|requires? '|"
-        r"compute capability|calling a __(?:host|device|global)__ function|\bsm_\d+",
+        r"compute capability|separate compilation|calling a __(?:host|device|global)__ function|\bsm_\d+",
     ),
     ("limits", r"uses too much|too much (?:shared|global|local)|memory exhausted|nested depth|excessive recursion"),
     (
@@ -69,7 +72,7 @@ def compile_error(message: str) -> CompileError:
 
     `no_source`: not text, empty or too long. `no_solve`: no function of the wanted name and types, but perhaps one of
     other types; `signature`: one with C linkage and other types. `undeclared`, `syntax`, `types` (arguments, operands,
-    conversions), `redefined` and `header` are the C++ compiler's; `architecture` is what the card or its side of the
+    conversions), `redefined` and `header` are the C++ compiler's; `device` is what the card or its side of the
     program lacks, `limits` what is too large or takes too long. `other` is everything else.
     """
     if _BEFORE_COMPILING.match(message):

@@ -18,7 +18,7 @@ WANTED: dict[str, CompileError] = {
     "pointer": "types",
     "twice": "redefined",
     "header": "header",
-    "host_call": "architecture",
+    "host_call": "device",
     "shared": "limits",
 }
 

@@ -62,7 +62,7 @@ def test_conversations_and_fenced_blocks_are_understood() -> None:
 
 
 @pytest.mark.usefixtures("grading")
-def test_statuses_are_logged_once_per_batch() -> None:
+def test_what_a_batch_came_to_is_logged_once() -> None:
     metrics: list[tuple[str, float]] = []
     columns: list[tuple[str, list[Any]]] = []
     for function in make_reward_functions():
@@ -75,8 +75,32 @@ def test_statuses_are_logged_once_per_batch() -> None:
     assert dict(metrics)["status/correct"] == 0.5
     assert dict(metrics)["status/grader_error"] == 0.25
     assert (dict(metrics)["groups/all"], dict(metrics)["groups/flat"]) == (1, 0)
-    assert len(metrics) == len(dict(metrics)) == 12
-    assert columns == [("status", ["correct", "correct", "build_failed", "grader_error"])]
+    assert (dict(metrics)["compile_error/other"], dict(metrics)["compile_error/syntax"]) == (0.25, 0)
+    assert dict(metrics)["fraction_of_peak/mean"] == pytest.approx(0.5)
+    assert dict(metrics)["fraction_of_peak/best"] == 0.8
+    assert len(metrics) == len(dict(metrics))
+    assert columns == [
+        ("spec", ["gelu_fp32"] * 4),
+        ("status", ["correct", "correct", "build_failed", "grader_error"]),
+        ("fraction_of_peak", [0.8, 0.2, None, None]),
+    ]
+
+
+@pytest.mark.usefixtures("grading")
+def test_a_batch_without_a_correct_completion_has_no_fraction() -> None:
+    metrics: dict[str, float] = {}
+    call(make_reward_functions()[0], ["nonsense", "crash"], log_metric=metrics.__setitem__)
+    assert "status/correct" in metrics
+    assert "fraction_of_peak/mean" not in metrics
+
+
+def test_the_same_completions_in_the_next_step_are_a_batch_of_their_own(grading: FakeGrading) -> None:
+    heard: list[int] = []
+    functions = make_reward_functions(listener=lambda step, _: heard.append(step))
+    for step in (0, 1):
+        for function in functions:
+            call(function, COMPLETIONS, trainer_state=SimpleNamespace(global_step=step))
+    assert (heard, len(grading.batches)) == ([0, 1], 2)
 
 
 @pytest.mark.usefixtures("grading")
