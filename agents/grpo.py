@@ -12,9 +12,10 @@ from typing import Any
 
 from cudagym.agents import policy
 from cudagym.agents.policy import quiet
-from cudagym.agents.stage import Stage, adapter, digest, settings, weights_digest
+from cudagym.agents.stage import Stage, adapter, digest, server_of, settings, weights_digest
+from cudagym.agents.trouble import trouble
 from cudagym.config import StageConfig
-from cudagym.errors import UsageError
+from cudagym.errors import InfrastructureError, UsageError
 from cudagym.rewards.trl import RewardFunction
 
 Row = Mapping[str, Any]
@@ -58,7 +59,7 @@ def refine(
         policy.check_tools(tokenizer)
         given.setdefault("max_tool_calling_iterations", getattr(config, "turns", None))
     arguments = GRPOConfig(**given, reward_weights=list(weights.values()))
-    with quiet():
+    with quiet(), trouble("grpo", folder, server_of(arguments)):
         trainer = GRPOTrainer(
             model=model,
             args=arguments,
@@ -71,6 +72,17 @@ def refine(
     _keep_tables_out_of_wandb(trainer)
     stage.run(trainer, "grpo")
     return folder
+
+
+def check_sampler(config: StageConfig) -> None:
+    """Raises InfrastructureError when completions are to come from vLLM and it is not installed."""
+    from trl.import_utils import is_vllm_available
+
+    if config.trainer.get("use_vllm") and not is_vllm_available():
+        raise InfrastructureError(
+            "grpo.use_vllm is set and vLLM is not installed: pip install vllm, or set grpo.use_vllm=false to sample "
+            "with transformers."
+        )
 
 
 def _keep_tables_out_of_wandb(trainer: Any) -> None:

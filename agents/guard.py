@@ -26,7 +26,10 @@ _WORDS = re.compile(r"\w+|[^\w\s]")
 
 def check(rollout: Rollout) -> None:
     """Raises UsageError when nothing may be trained on the rollout, naming the held-out spec and how it was found."""
-    check_trainable(rollout.spec, rollout.split)
+    try:
+        check_trainable(rollout.spec, rollout.split)
+    except UsageError as error:
+        raise UsageError(f"the rollout {rollout.key} cannot be learned from: {error}") from None
     card = rollout.verdict.device.removeprefix("sim:")
     for message in rollout.messages:
         if message.role == "user":

@@ -12,20 +12,12 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
 from cudagym import report, specs
 from cudagym.agents import curriculum, demonstrations, evaluations, grpo, guard, policy, sft
@@ -37,8 +29,11 @@ from cudagym.agents.evaluate import check_name, claude_digest, evaluate, evaluat
 from cudagym.agents.evaluation import Evaluation, compare
 from cudagym.agents.ledger import Asked, Ledger
 from cudagym.agents.ledger import read as read_ledger
+from cudagym.agents.progress import console as first_process
+from cudagym.agents.progress import progress
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.samples import Samples
+from cudagym.agents.trouble import trouble
 from cudagym.agents.writers import Checkpoint, Laziness, Lazy, Scripted, Writer, check_scripted
 from cudagym.config import RunConfig
 from cudagym.envs.episode import Episode
@@ -56,8 +51,6 @@ POLICIES = ("base", "sft", "grpo")
 """The checkpoints an evaluation compares, in the order they are made."""
 RANK = f"{rank}." if (rank := os.environ.get("RANK", "0")) != "0" else ""
 """Which of several training processes this is, for the keys of what it samples; the first one is not named."""
-LINE_SECONDS = 15.0
-"""Between two lines of progress where there is no terminal to draw a bar on."""
 
 
 class Loop:
@@ -65,7 +58,7 @@ class Loop:
 
     def __init__(self, run: RunFolder, config: RunConfig, console: Console | None = None) -> None:
         self.run, self.config = run, config
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or first_process()
         self.device = resolve_device(config.device)
         self.gpu = gpu(self.device.removeprefix("sim:"))
         self.weights = Weights.parse(config.rewards)
@@ -74,7 +67,7 @@ class Loop:
         """Have the scripted teacher write kernels for the train specs, graded and logged as rollouts."""
         with (
             self.run.open_rollouts() as log,
-            self._progress("collect", "grading the teacher's kernels") as report_,
+            self._progress("collect", "kernels graded") as report_,
         ):
             collect(
                 self._taught(),
@@ -144,25 +137,15 @@ class Loop:
         if not folder.exists():
             rows = demonstrations.rows(self.verified, self.gpu, **self._asked)
             aside = folder.with_name("base.partial")
-            policy.create(self.config.policy, rows, seed=self.config.seed).save(aside)
+            with trouble("sft", folder):
+                policy.create(self.config.policy, rows, seed=self.config.seed).save(aside)
             aside.rename(folder)
         return folder
 
-    def _find_model(self) -> None:
-        """Raises UsageError when the pretrained model is not there, or cannot be asked as it must be."""
-        if self.config.policy.model is not None and self.config.prompt == "chat":
-            words = policy.words(self.base())
-            policy.check_chat(words)
-            if self.config.grpo.turns > 1:
-                policy.check_tools(words)
-        elif self.config.policy.model is not None:
-            self.base()
-        elif self.config.prompt == "chat":
-            raise UsageError("a policy from scratch has no chat template: set policy.model, or prompt=compact.")
-
     def sft(self) -> Path:
         """The policy after both supervised stages: every weight on all demonstrations, LoRA on the fastest."""
-        self._find_model()
+        if self.config.policy.model is not None:
+            self.base()  # before anything is collected for a model that is not there
         known = self.verified
         config, seed = self.config, self.config.seed
         how: dict[str, Any] = {"seed": seed, "turns": config.grpo.turns, **self._asked}
@@ -184,7 +167,8 @@ class Loop:
             )
 
     def grpo(self) -> Path:
-        """The policy after GRPO on the environment's own reward."""
+        """The policy after GRPO on the environment's own reward. Raises InfrastructureError for a missing vLLM."""
+        grpo.check_sampler(self.config.grpo)
         start = self.sft()
         rates = self.pass_rates() if self.config.grpo.curriculum else {}
         names = curriculum.repeated([kernel.name for kernel in self._taught()], rates)
@@ -230,7 +214,7 @@ class Loop:
             )
         settings = self.config.evaluate.model_copy(update={"samples": max(1, self.config.grpo.curriculum)})
         writer = Checkpoint(start, settings, chat=self.config.prompt == "chat")
-        with self.run.open_rollouts() as log, self._progress("grpo", "measuring pass rates") as report_:
+        with self.run.open_rollouts() as log, self._progress("grpo", "samples for pass rates") as report_:
             found = evaluate(
                 writer,
                 kernels,
@@ -392,41 +376,8 @@ class Loop:
         yield
         self._say(stage, f"done in {time.monotonic() - start:.0f} s")
 
-    def _lines(self, stage: str, note: Callable[[], str]) -> Report:
-        """Progress as one line at the start, at the end and every 15 seconds between."""
-        last, shown, first = -LINE_SECONDS, "", -1
-        started = time.monotonic()
-
-        def report_(reached: int, wanted: int) -> None:
-            nonlocal last, shown, first
-            now = time.monotonic()
-            first = reached if first < 0 else first
-            text = f"{reached} of {wanted}  {note()}".rstrip()
-            if text != shown and (now - last >= LINE_SECONDS or reached == wanted):
-                last, shown = now, text
-                rate = (reached - first) / (now - started)
-                left = f"  {(wanted - reached) / rate:.0f} s to go" if rate > 0 and reached < wanted else ""
-                self._say(stage, text + left)
-
-        return report_
-
-    @contextmanager
-    def _progress(self, stage: str, text: str, note: Callable[[], str] = str) -> Iterator[Report]:
-        """A bar with what is done, what is wanted, the time left and `note`; in a log file, a line now and then."""
-        if not self.console.is_terminal:
-            yield self._lines(stage, note)
-            return
-        columns = (
-            TextColumn(f"[bold]{stage}[/bold]  {text}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task(stage, total=None, note=note())
-            yield lambda reached, wanted: bar.update(task, completed=reached, total=wanted, note=note())
+    def _progress(self, stage: str, text: str, note: Callable[[], str] = str) -> AbstractContextManager[Report]:
+        return progress(self.console, stage, text, note)
 
 
 def _message(said: Mapping[str, Any]) -> Message:

@@ -53,6 +53,8 @@ def check(config: RunConfig, origin: str, *, learning: bool = True) -> None:
             raise UsageError(f"`turns` is {config.grpo.turns}, and more than one needs `prompt: chat`.")
     with _named(f"section `policy` of {origin}"):
         weightless(config.policy)
+        if learning:
+            _check_words(config)
     for section, kind in TRAINERS.items():
         stage: StageConfig = getattr(config, section)
         with _named(f"section `{section}` of {origin}"):
@@ -66,6 +68,23 @@ def _selected(names: tuple[str, ...]) -> tuple[specs.KernelSpec, ...]:
     if not chosen:
         raise UsageError("`specs` selects nothing: name at least one spec.")
     return chosen
+
+
+def _check_words(config: RunConfig) -> None:
+    """Raises UsageError for a policy that cannot chat or call tools as it must, unless it is not on this machine."""
+    if config.prompt != "chat":
+        return
+    if config.policy.model is None:
+        raise UsageError("a policy from scratch has no chat template: set policy.model, or prompt=compact.")
+    try:
+        folder = policy.resolve(config.policy.model)
+        policy.check_checkpoint(folder)
+    except UsageError:
+        return
+    words = policy.words(folder)
+    policy.check_chat(words)
+    if config.grpo.turns > 1:
+        policy.check_tools(words)
 
 
 def weightless(config: PolicyConfig) -> PreTrainedModel | None:

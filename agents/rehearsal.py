@@ -21,6 +21,8 @@ def rehearse(config: RunConfig, origin: str) -> dict[str, str]:
 
     A pretrained model that is not on this machine is no failure here: what depends on it is left open.
     """
+    from trl.import_utils import is_vllm_available
+
     preflight.check(config, origin)
     device = resolve_device(config.device)
     kernels = specs.select(config.collect.specs)
@@ -45,6 +47,7 @@ def rehearse(config: RunConfig, origin: str) -> dict[str, str]:
         f"{per_batch} completions at once per process in groups of {arguments.num_generations}, "
         f"each at most {arguments.max_completion_length} tokens, by "
         + (f"vLLM ({arguments.vllm_mode})" if arguments.use_vllm else "transformers")
+        + (", which is not installed here" if arguments.use_vllm and not is_vllm_available() else "")
     )
     if config.grpo.turns > 1:
         told["turns"] = f"up to {config.grpo.turns} submissions, a verdict after each"
@@ -64,10 +67,7 @@ def _policy(config: RunConfig) -> str:
 
 
 def _longest(config: RunConfig, rows: list[dict[str, Any]]) -> str:
-    """How long prompts get, in tokens where there is a tokenizer to count with.
-
-    Raises UsageError when that cannot render the chat, or the calls of tools, that are asked for.
-    """
+    """How long prompts get, in tokens where there is a tokenizer to count with."""
     texts = [row["prompt"] if isinstance(row["prompt"], str) else row["prompt"][0]["content"] for row in rows]
     try:
         folder = policy.resolve(config.policy.model) if config.policy.model else None
@@ -77,9 +77,7 @@ def _longest(config: RunConfig, rows: list[dict[str, Any]]) -> str:
         return f"at most {max(map(len, texts)):,} characters"
     words = policy.words(folder)
     if config.prompt == "chat":
-        policy.check_chat(words)
-        if config.grpo.turns > 1:
-            policy.check_tools(words)
+        texts = [words.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True) for row in rows]
     return f"at most {max(len(words(text).input_ids) for text in texts):,} tokens"
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 import netrc
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from cudagym.agents.policy import quiet, save_trained
+from cudagym.agents.progress import console, progress
+from cudagym.agents.trouble import trouble
 from cudagym.config import StageConfig, arguments, field_types
 from cudagym.errors import UsageError
 from cudagym.runs import write_json
@@ -54,27 +57,59 @@ class Stage:
 
     @property
     def last_checkpoint(self) -> str | None:
-        """The newest checkpoint that was written to its end: the trainer's state is the last file of one."""
-        found = self.trainer_folder.glob("checkpoint-*/trainer_state.json")
-        numbered = {int(state.parent.name.rpartition("-")[2]): state.parent for state in found}
+        """The newest checkpoint that was written to its end."""
+        numbered = {int(folder.name.rpartition("-")[2]): folder for folder in self._checkpoints() if _is_whole(folder)}
         return str(numbered[max(numbered)]) if numbered else None
+
+    def _remove_torn_checkpoints(self) -> None:
+        """The trainer keeps the checkpoint of the highest step, and would keep a torn one and remove whole ones."""
+        for folder in self._checkpoints():
+            if not _is_whole(folder):
+                shutil.rmtree(folder)
+
+    def _checkpoints(self) -> list[Path]:
+        return sorted(self.trainer_folder.glob("checkpoint-*"))
 
     @property
     def trainer_folder(self) -> Path:
         return self.folder / "trainer"
 
     def run(self, trainer: Any, name: str) -> None:
-        """Train to the end, from the last checkpoint if there is one, save the result, and mark it finished."""
+        """Train to the end, from the last checkpoint if there is one, save the result, and mark it finished.
+
+        Raises InfrastructureError when the machine fails.
+        """
+        with trouble(name, self.folder, server_of(trainer.args)):
+            self._run(trainer, name)
+
+    def _run(self, trainer: Any, name: str) -> None:
         started = time.monotonic()
-        _show_progress(trainer, name)
+        if trainer.is_world_process_zero():
+            self._remove_torn_checkpoints()
         report_to = trainer.args.report_to if trainer.is_world_process_zero() else ()
-        with quiet(), _tracked(report_to, self.folder, name):
+        with quiet(), _tracked(report_to, self.folder, name), _shown(trainer, name):
             trainer.train(resume_from_checkpoint=self.last_checkpoint)
         if trainer.is_world_process_zero():
             save_trained(trainer.model, trainer.processing_class, self.folder)
             seconds = round(time.monotonic() - started, 1)
             write_json(self._marker, {"steps": trainer.state.global_step, "seconds": seconds})
         trainer.accelerator.wait_for_everyone()
+
+
+def server_of(arguments: Any) -> str | None:
+    """The address of the vLLM server that GRPO's arguments name."""
+    if not getattr(arguments, "use_vllm", False) or arguments.vllm_mode != "server":
+        return None
+    return str(arguments.vllm_server_base_url or f"{arguments.vllm_server_host}:{arguments.vllm_server_port}")
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Whether it was written to its end: the trainer's state is its last file."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def settings(kind: str, config: StageConfig, folder: Path, *, seed: int) -> dict[str, Any]:
@@ -168,29 +203,38 @@ def _has_wandb_key() -> bool:
         return False
 
 
-def _show_progress(trainer: Any, stage: str) -> None:
-    """Replace the trainer's own printing by one short line per log."""
-    from rich.console import Console
+@contextmanager
+def _shown(trainer: Any, stage: str) -> Iterator[None]:
+    """Show the trainer's steps and the time left instead of its own printing, and each of its logs as a short line."""
     from transformers import PrinterCallback, TrainerCallback
 
-    console = Console(stderr=True, highlight=False)
+    on, told, started = console(), "", time.monotonic()
+    with progress(on, stage, "steps", lambda: told if on.is_terminal else "") as report:
 
-    class Progress(TrainerCallback):
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self.started, self.first = time.monotonic(), state.global_step
+        class Shown(TrainerCallback):
+            def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                self.first = state.global_step
+                report(state.global_step, state.max_steps)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            shown = {short: logs.get(key) for key, short in _SHOWN.items()}
-            values = "  ".join(f"{short} {float(value):.3f}" for short, value in shown.items() if value is not None)
-            done = state.global_step - self.first
-            if values and done:
-                passed = time.monotonic() - self.started
-                left = passed / done * (state.max_steps - state.global_step)
-                where = f"{stage}  step {state.global_step}/{state.max_steps}"
-                console.print(f"{where}  {values}  {passed:.0f} s, {left:.0f} s to go", soft_wrap=True)
+            def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+                if on.is_terminal or not control.should_log:  # a log says the same
+                    report(state.global_step, state.max_steps)
 
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Progress())
+            def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+                nonlocal told
+                shown = {short: logs.get(key) for key, short in _SHOWN.items()}
+                values = "  ".join(f"{short} {float(value):.3f}" for short, value in shown.items() if value is not None)
+                done = state.global_step - self.first
+                if values and done:
+                    told = values
+                    passed = time.monotonic() - started
+                    left = passed / done * (state.max_steps - state.global_step)
+                    where = f"{stage}  step {state.global_step}/{state.max_steps}"
+                    on.print(f"{where}  {values}  {passed:.0f} s, {left:.0f} s to go", soft_wrap=True)
+
+        trainer.remove_callback(PrinterCallback)
+        trainer.add_callback(Shown())
+        yield
 
 
 _SHOWN = {

@@ -60,7 +60,8 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except CudagymError as error:
         code = _complain(str(error), GRADER_FAILED)
     except OSError as error:  # a full disk, a folder that may not be written to
-        code = _complain(str(error), GRADER_FAILED)
+        place = f": {error.filename}" if error.filename else ""
+        code = _complain(f"{error.strerror or error}{place}. When that is mended, repeat the command.", GRADER_FAILED)
     sys.exit(code)
 
 
