@@ -102,7 +102,7 @@ def rows(
 
     With a few prompts only, a policy learns names by heart and is lost at the first one it has not seen. With several
     `turns`, which need `prompt` chat, each row comes twice: answered in words, as evaluations ask, and with a call of
-    the tool `submit`, as an episode of that many turns does, which the column `tools` then has.
+    the tool `submit`, as an episode of that many turns does. They then have the columns `tools` and `source`.
     """
     random = Random(seed)
     found = []
@@ -114,6 +114,7 @@ def rows(
             if turns == 1:
                 found.append(row)
             else:
+                row["source"] = each.source
                 found += [row | {"tools": None}, row | _submitted(asked, each.source, turns)]
     return found
 

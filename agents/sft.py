@@ -22,7 +22,8 @@ from cudagym.config import AdaptConfig, PretrainConfig
 from cudagym.errors import UsageError
 
 Row = Mapping[str, Any]
-"""A demonstration as TRL takes it: `prompt`, `completion`, and `spec`, which training ignores."""
+"""A demonstration as TRL takes it: `prompt`, `completion`, perhaps `tools`, and what training ignores: `spec`, and
+`source` where several completions hand in the same one."""
 
 
 def pretrain(base: Path, rows: Sequence[Row], config: PretrainConfig, folder: Path, *, seed: int) -> Path:
@@ -53,14 +54,17 @@ def hold_out(rows: Sequence[Row], share: float, *, seed: int) -> tuple[list[Row]
     def draw(text: str) -> str:
         return hashlib.sha256(f"{seed} {text}".encode(errors="surrogatepass")).hexdigest()
 
-    sources = sorted({json.dumps(row["completion"]) for row in rows}, key=draw)
+    def source(row: Row) -> str:
+        return json.dumps(row.get("source") or row["completion"])
+
+    sources = sorted({source(row) for row in rows}, key=draw)
     count = ceil(share * len(sources))
     if share and count == len(sources):
         raise UsageError(f"holding out {share:g} of {len(sources)} demonstrations leaves none to learn from.")
     held = set(sources[:count])
     return (
-        [row for row in rows if json.dumps(row["completion"]) not in held],
-        [row for row in rows if json.dumps(row["completion"]) in held],
+        [row for row in rows if source(row) not in held],
+        [row for row in rows if source(row) in held],
     )
 
 

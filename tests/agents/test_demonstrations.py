@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cudagym import specs
-from cudagym.agents import demonstrations
+from cudagym.agents import demonstrations, sft
 from cudagym.agents.demonstrations import Verified
+from cudagym.envs.episode import Episode
 from cudagym.errors import UsageError
 from cudagym.hardware import gpu
 from cudagym.rollouts import Rollout
@@ -81,3 +84,22 @@ def test_variations_ask_for_the_same_kernel_in_other_words(taught: list[Verified
     assert len({row["prompt"] for row in of_relu}) > 6
     assert all(formula in row["prompt"] for row in of_relu)
     assert {row["completion"] for row in rows} == {each.source for each in taught}
+
+
+def test_for_several_turns_each_row_is_answered_in_words_and_by_the_tool(taught: list[Verified]) -> None:
+    once = demonstrations.rows(taught, H100, variations=1, seed=1, prompt="chat")
+    rows = demonstrations.rows(taught, H100, variations=1, seed=1, prompt="chat", turns=3)
+    words, calls = rows[::2], rows[1::2]
+    assert [{key: row[key] for key in ("prompt", "completion", "spec")} for row in words] == once
+    assert {row["tools"] for row in words} == {None}
+    for row, call in zip(words, calls, strict=True):
+        (question,), (answer,) = call["prompt"], call["completion"]
+        assert question["content"] == row["prompt"][0]["content"] + Episode(turns=3).reset(spec="relu_fp32")
+        (submitted,) = answer["tool_calls"]
+        assert submitted["function"] == {"name": "submit", "arguments": {"source": call["source"]}}
+        assert call["source"].rstrip() in row["completion"][0]["content"]
+        (tool,) = json.loads(call["tools"])
+        assert tool["function"]["parameters"]["required"] == ["source"]
+    learned, held = sft.hold_out(rows, 0.25, seed=0)
+    assert held
+    assert not {row["source"] for row in learned} & {row["source"] for row in held}
