@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from cudagym import prompts
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.scripted import Demonstration, ScriptedTeacher
-from cudagym.grader import Progress, grade_many, resolve_device
-from cudagym.hardware import gpu
+from cudagym.devices import gpu_of, resolve_device
+from cudagym.grader import Progress, grade_many
 from cudagym.rewards.terms import Weights
 from cudagym.rollouts import RolloutLog
 from cudagym.specs.spec import KernelSpec
@@ -33,7 +33,7 @@ def collect(
     Attempts that the log already has are not made again. Raises UsageError for a spec the teacher has no
     algorithm for.
     """
-    card = gpu(resolve_device(device).removeprefix("sim:"))
+    card = gpu_of(resolve_device(device))
     teacher = ScriptedTeacher()
     wanted = [
         (f"{TEACHER}/{spec.name}/{_label(demonstration)}", spec, demonstration)

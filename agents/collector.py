@@ -18,9 +18,9 @@ from cudagym.agents.conversation import AGENT, Conversation, system_message
 from cudagym.agents.ledger import NANO, Answered, Asked, Exhausted, Ledger
 from cudagym.agents.rollout import make_rollout
 from cudagym.config import ClaudeConfig
+from cudagym.devices import gpu_of, resolve_device
 from cudagym.errors import CudagymError, UsageError
-from cudagym.grader import Progress, resolve_device
-from cudagym.hardware import gpu
+from cudagym.grader import Progress
 from cudagym.record import Record
 from cudagym.rewards.terms import Weights
 from cudagym.rollouts import RolloutLog, read
@@ -309,7 +309,7 @@ def plan(
     kernels: Sequence[KernelSpec], config: ClaudeConfig, device: str, weights: Weights, agent: str = AGENT
 ) -> list[Conversation]:
     """Every conversation that the settings ask for, one sample of every spec before the next sample of any."""
-    card = gpu(device.removeprefix("sim:"))
+    card = gpu_of(device)
     questions = {spec.name: prompts.render(spec, card, weights=weights.model_dump()) for spec in kernels}
     pairs = _samples(kernels, config.samples)
     return [Conversation(spec, sample, questions[spec.name], agent=agent) for sample, spec in pairs]

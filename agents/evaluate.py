@@ -22,9 +22,9 @@ from cudagym.agents.ledger import read as read_ledger
 from cudagym.agents.rollout import make_rollout
 from cudagym.agents.writers import Task, Writer
 from cudagym.config import ClaudeConfig, EvaluateConfig
+from cudagym.devices import gpu_of, resolve_device
 from cudagym.errors import UsageError
-from cudagym.grader import Progress, resolve_device
-from cudagym.hardware import gpu
+from cudagym.grader import Progress
 from cudagym.prompts import Style
 from cudagym.rewards.terms import Weights, terms_of
 from cudagym.rollouts import Rollout, RolloutLog, read
@@ -60,7 +60,7 @@ def evaluate(
     """
     check_name(name)
     _check_specs(kernels)
-    card, weights = gpu(resolve_device(device).removeprefix("sim:")), weights or Weights()
+    card, weights = gpu_of(resolve_device(device)), weights or Weights()
     stored = {rollout.key: rollout for rollout in read(log.path) if rollout.agent == name}
     for rollout in stored.values():
         if rollout.versions.get("model") != writer.digest:

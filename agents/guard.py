@@ -30,7 +30,7 @@ def check(rollout: Rollout) -> None:
         check_trainable(rollout.spec, rollout.split)
     except UsageError as error:
         raise UsageError(f"the rollout {rollout.key} cannot be learned from: {error}") from None
-    card = rollout.verdict.device.removeprefix("sim:")
+    card = rollout.verdict.device.rpartition(":")[2]
     for message in rollout.messages:
         if message.role == "user":
             _check_prompt(rollout, message.content, card)

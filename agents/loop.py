@@ -36,11 +36,10 @@ from cudagym.agents.samples import Samples
 from cudagym.agents.trouble import trouble
 from cudagym.agents.writers import Checkpoint, Laziness, Lazy, Scripted, Writer, check_scripted
 from cudagym.config import RunConfig
+from cudagym.devices import gpu_of, resolve_device
 from cudagym.envs.episode import Episode
 from cudagym.errors import UsageError
 from cudagym.grader import Progress as Report
-from cudagym.grader import resolve_device
-from cudagym.hardware import gpu
 from cudagym.rewards.terms import Weights
 from cudagym.rewards.trl import Graded, make_reward_functions
 from cudagym.rollouts import Message, Rollout, RolloutLog, read
@@ -60,7 +59,7 @@ class Loop:
         self.run, self.config = run, config
         self.console = console or first_process()
         self.device = resolve_device(config.device)
-        self.gpu = gpu(self.device.removeprefix("sim:"))
+        self.gpu = gpu_of(self.device)
         self.weights = Weights.parse(config.rewards)
 
     def demonstrate(self) -> None:

@@ -18,8 +18,8 @@ from cudagym.agents.demonstrations import check_trainable
 from cudagym.agents.policy import quiet
 from cudagym.agents.stage import adapter, settings
 from cudagym.config import TRAINERS, PolicyConfig, RunConfig, StageConfig, field_types
+from cudagym.devices import resolve_device
 from cudagym.errors import UsageError
-from cudagym.grader import resolve_device
 from cudagym.rewards.terms import Weights
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def check(config: RunConfig, origin: str, *, learning: bool = True) -> None:
     for kind in TRAINERS.values():
         field_types(kind)
     with _named(origin):
-        resolve_device(config.device)
+        device = resolve_device(config.device)
     with _named(f"section `rewards` of {origin}"):
         Weights.parse(config.rewards)
     with _named(f"section `collect` of {origin}"):
         for spec in _selected(config.collect.specs):
-            check_trainable(spec.name, specs.split_on(spec, config.device) if learning else spec.split)
+            check_trainable(spec.name, specs.split_on(spec, device) if learning else spec.split)
     with _named(f"section `claude` of {origin}"):
         _ = config.claude.price
     with _named(f"section `evaluate` of {origin}"):

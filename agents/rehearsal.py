@@ -10,9 +10,8 @@ from rich.table import Table
 from cudagym import specs
 from cudagym.agents import demonstrations, policy, preflight
 from cudagym.config import TRAINERS, RunConfig
+from cudagym.devices import gpu_of, resolve_device
 from cudagym.errors import UsageError
-from cudagym.grader import resolve_device
-from cudagym.hardware import gpu
 from cudagym.rewards.terms import Weights
 
 
@@ -29,7 +28,7 @@ def rehearse(config: RunConfig, origin: str) -> dict[str, str]:
     told: dict[str, str] = {"device": device, "policy": _policy(config)}
     rows = demonstrations.prompt_rows(
         [kernel.name for kernel in kernels],
-        gpu(device.removeprefix("sim:")),
+        gpu_of(device),
         config.prompt,
         Weights.parse(config.rewards).model_dump(),
     )

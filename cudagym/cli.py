@@ -41,7 +41,7 @@ Split = Literal["train", "unseen_shape", "unseen_op", "unseen_dtype", "unseen_fa
 Teacher = Literal["scripted", "claude"]
 Agent = Literal["scripted", "claude", "empty", "zeros"]
 Json = Annotated[FlagCreatePairsOff[bool], arg(help="Print one JSON value instead of text.")]
-Device = Annotated[str, arg(help="Where kernels run: sim:h100, sim:a100, ... (`cudagym doctor` lists them).")]
+Device = Annotated[str, arg(help="Where kernels run: cuda:0, sim:h100, sim:a100, ... (`cudagym doctor` lists them).")]
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
@@ -100,11 +100,11 @@ def specs(
         name: A spec, or a Python file that declares some. Without, all specs.
         split: Only this split.
     """
-    from cudagym import grader, report
+    from cudagym import report
     from cudagym import specs as known
-    from cudagym.hardware import gpu
+    from cudagym.devices import gpu_of, resolve_device
 
-    card = gpu(grader.resolve_device(device).removeprefix("sim:"))
+    card = gpu_of(resolve_device(device))
     chosen = known.select(name) if name else known.all_specs()
     if split is not None:
         chosen = tuple(spec for spec in chosen if spec.split == split)
@@ -288,10 +288,11 @@ def _estimate(run: RunOptions, teacher: Teacher) -> int:
     """Print what `collect` would cost."""
     if teacher != "claude":
         raise UsageError("--dry-run is for --teacher claude: the scripted teacher costs nothing.")
-    from cudagym import config, grader
+    from cudagym import config
     from cudagym import specs as known
     from cudagym.agents import estimate, ledger
     from cudagym.agents.demonstrations import check_trainable
+    from cudagym.devices import resolve_device
     from cudagym.rewards.terms import Weights
     from cudagym.runs import RunFolder
 
@@ -303,7 +304,7 @@ def _estimate(run: RunOptions, teacher: Teacher) -> int:
         kernels,
         settings.claude,
         ledger.read(RunFolder(run.runs / (run.name or run.stem)).claude),
-        device=grader.resolve_device(settings.device),
+        device=resolve_device(settings.device),
         weights=Weights.parse(settings.rewards),
     )
     if run.json:

@@ -41,6 +41,33 @@ class Buffer(Record):
     """Whether its content before the run means anything; that of a pure output is garbage."""
 
 
+class Probe(Record):
+    """A stretch of an output that a device which measures looks at after every repetition."""
+
+    slot: int
+    offset: int
+    """In bytes."""
+    size: int
+
+
+class Rounds(Record):
+    """What a device that repeats a program to time it is given beside the buffers of the first round."""
+
+    others: tuple[tuple[Buffer, ...], ...] = ()
+    """Buffers of further rounds, alike but for their inputs. Repetitions take turns with all of them."""
+    probes: tuple[Probe, ...] = ()
+
+
+class Sample(Record):
+    """What the probes held, one behind the other, after some repetitions of one round."""
+
+    round: int
+    """0: the buffers; n: the n-th of the others."""
+    data: bytes
+    repetitions: int
+    """After how many repetitions they held exactly this."""
+
+
 class Fault(Record):
     """The first fault of one kind in one launch, located as well as the device can."""
 
@@ -232,6 +259,8 @@ class Run(Record):
 
     faults: tuple[Fault, ...] = ()
     launches: tuple[LaunchRun, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    """Of a measured run: every outcome that its probes saw, or as many as are kept."""
     seconds: float
     """The device took to produce this run, waits for a busy machine left out; not the kernel's time."""
 
@@ -260,6 +289,11 @@ class _Time(Record):
     time_us: float
     kernels: tuple[KernelTime, ...] = ()
 
+    @property
+    def credited_us(self) -> float:
+        """What counts for a reward."""
+        return self.time_us
+
     def __lt__(self, other: Self) -> bool:
         if type(other) is not type(self):
             raise TypeError(f"a {type(self).__name__} and a {type(other).__name__} cannot be compared")
@@ -280,10 +314,41 @@ class ModelledTime(_Time):
     kind: Literal["modelled"] = "modelled"
 
 
+class Measurement(Record):
+    """How a time was measured, and what the card was doing meanwhile."""
+
+    interval_us: tuple[float, float]
+    """Holds the median in at least 95 of 100 measurements (order statistics)."""
+    repetitions: int
+    settled: bool
+    """Whether the interval came within 1 percent of the median, and first and second half agree, before the budget
+    ended."""
+    host_excess_us: float
+    """The least that the host's clock saw beyond the card's own, over repetitions. Never negative on a sound card."""
+    sm_mhz: tuple[int, int] | None = None
+    """Lowest and highest clock of the SMs seen between repetitions; None without NVML."""
+    memory_mhz: tuple[int, int] | None = None
+    celsius: int | None = None
+    """The highest temperature seen."""
+    throttled: tuple[str, ...] = ()
+    """NVML's reasons for lower clocks, as far as they tell of power, heat or a limit that someone set."""
+
+
 class MeasuredTime(_Time):
-    """Taken on a real GPU."""
+    """Taken on a real GPU: the median of repetitions."""
 
     kind: Literal["measured"] = "measured"
+    measurement: Measurement | None = None
+
+    @property
+    def credited_us(self) -> float:
+        """The median, or where that is not known well enough the upper end of its interval: noise earns nothing."""
+        how = self.measurement
+        return self.time_us if how is None or how.settled else how.interval_us[1]
+
+    def __add__(self, other: Self) -> Self:
+        """One program after the other. How each was measured does not say how both would be."""
+        return super().__add__(other).model_copy(update={"measurement": None})
 
 
 Time = ModelledTime | MeasuredTime
@@ -297,6 +362,9 @@ class Device(Protocol):
 
     @property
     def gpu(self) -> GPU: ...
+
+    @property
+    def time_kind(self) -> TimeKind: ...
 
     def execute(
         self,
@@ -320,9 +388,13 @@ class Device(Protocol):
         seed: int,
         blocks: int = 8,
         limits: Limits | None = None,
+        rounds: Rounds | None = None,
     ) -> tuple[Run, Time | None]:
-        """Observe a sample of `blocks` blocks of each launch, run the others too when that is affordable, and say
-        how long the program takes. `seed` chooses the sample. A run with faults has no time.
+        """Say how long the program takes. A run with faults has no time.
+
+        A simulated device observes a sample of `blocks` blocks of each launch, chosen by `seed`, and runs the others
+        too when that is affordable. A real one runs all of them again and again, over the buffers and those of
+        `rounds` in turn; afterwards every round's buffers hold what its last repetition left.
         """
         ...
 

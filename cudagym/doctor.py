@@ -12,13 +12,15 @@ from typing import Any
 from cudagym import hardware, runs, sandbox
 from cudagym.build.cache import cache_dir
 from cudagym.build.toolchain import find_toolchain
+from cudagym.cuda.card import Card, find_cards
+from cudagym.devices import best_device
 from cudagym.errors import GraderError, InfrastructureError
-from cudagym.grader import resolve_device
 
 
 def examine() -> dict[str, Any]:
-    """`toolkit`, `devices`, `sandbox`, `isolation` (what that comes to), `versions`, `claude` (what is there to ask it
-    with), `cache` and `problems`: a list of sentences, empty when all is well.
+    """`toolkit`, `cards` (of this machine; `cards_problem` says why there is none), `devices` (simulated ones),
+    `sandbox`, `isolation` (what that comes to), `versions`, `claude` (what is there to ask it with), `cache` and
+    `problems`: a list of sentences, empty when all is well.
     """
     problems: list[str] = []
     toolkit: dict[str, str] = {}
@@ -35,8 +37,13 @@ def examine() -> dict[str, Any]:
         boxes = sandbox.describe()
     except (InfrastructureError, GraderError) as error:
         problems.append(str(error))
+    found_cards = find_cards()
+    if found_cards.problem and found_cards.has_driver:
+        problems.append(found_cards.problem)
     return {
         "toolkit": toolkit,
+        "cards": [_card(card) for card in found_cards.cards],
+        "cards_problem": found_cards.problem,
         "devices": devices(),
         "sandbox": boxes,
         "isolation": sandbox.level(boxes) if boxes else "none: nothing can be graded",
@@ -53,9 +60,19 @@ def claude() -> dict[str, bool]:
     return {"sdk": find_spec("anthropic") is not None, "key": named}
 
 
+def _card(card: Card) -> dict[str, Any]:
+    """A card as the driver describes it, and `problem`: why kernels cannot be graded on it."""
+    problem = ""
+    try:
+        default = card.gpu.name == best_device()[0].removeprefix("cuda:")
+    except InfrastructureError as error:
+        problem, default = str(error), False
+    return card.model_dump() | {"default": default, "problem": problem}
+
+
 def devices() -> list[dict[str, Any]]:
-    """Every device kernels can be graded on, the one that `auto` means marked as default."""
-    default = resolve_device("auto")
+    """Every simulated device, marked as default where `auto` means it."""
+    default, _ = best_device()
     return [
         {
             "name": f"sim:{gpu.name}",

@@ -1,7 +1,7 @@
 """Grader: the one way from sources to verdicts. Everything that grades, grades through here.
 
 It removes duplicates, answers from the verdict cache, builds what is left as one group, and examines the builds
-on as many simulated GPUs as there are cores. `grade` and `grade_many` use one shared grader per device.
+on as many simulated GPUs as there are cores, or in turns on one card. `grade` and `grade_many` use one shared grader per device.
 """
 
 from __future__ import annotations
@@ -24,32 +24,16 @@ from cudagym import specs
 from cudagym.build.builder import Build, Builder
 from cudagym.build.cache import Store, cache_dir, key_of
 from cudagym.build.compiler import unfit
+from cudagym.devices import gpu_of, open_device, resolve_device
 from cudagym.errors import BuildFailed, Disturbed, InfrastructureError, UsageError
-from cudagym.hardware import GPUS
 from cudagym.judge import Judge
-from cudagym.simulator.gpu import SimulatedGPU
 from cudagym.source import without_comments
 from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
 
-DEFAULT_DEVICE = "sim:h100"
 SECRET_BYTES = 32
 Progress = Callable[[int, int], None]
 """Called with (verdicts reached, verdicts wanted) whenever one more is there."""
-
-
-def resolve_device(name: str) -> str:
-    """The full device name: `auto` is the default simulated card, as there is no support for a real one yet.
-
-    Raises UsageError for a device that does not exist.
-    """
-    if name == "auto":
-        return DEFAULT_DEVICE
-    kind, _, card = name.partition(":")
-    if kind == "sim" and card in GPUS:
-        return name
-    known = ", ".join(f"sim:{card}" for card in GPUS)
-    raise UsageError(f"there is no device {name!r}. Choose auto or one of {known}.")
 
 
 class Grader:
@@ -61,7 +45,7 @@ class Grader:
         Raises UsageError for an unknown device, InfrastructureError when the compiler is missing.
         """
         self.device = resolve_device(device)
-        self._card = GPUS[self.device.removeprefix("sim:")]
+        self._card = gpu_of(self.device)
         self._builder = Builder()
         self._secret = run_secret()
         self._store = Store("verdicts", max_bytes=256 << 20) if cached else None
@@ -71,8 +55,8 @@ class Grader:
         self._judges: SimpleQueue[Judge] = SimpleQueue()
         self._all_judges: list[Judge] = []
         for _ in range(self._workers):
-            simulated = SimulatedGPU(self._card.name, threads=max(1, cores // self._workers))
-            judge = Judge(simulated, self._builder, self._secret)
+            opened = open_device(self.device, threads=max(1, cores // self._workers))
+            judge = Judge(opened, self._builder, self._secret)
             self._judges.put(judge)
             self._all_judges.append(judge)
 
@@ -222,7 +206,7 @@ def _grader_fingerprint() -> str:
     root = Path(__file__).parent
     files = sorted(
         path
-        for folder in (root, root / "build", root / "simulator", root / "specs")
+        for folder in (root, root / "build", root / "cuda", root / "simulator", root / "specs")
         for path in folder.iterdir()
         if path.suffix in (".py", ".c", ".h")
     )
@@ -247,7 +231,7 @@ def grade(spec: KernelSpec | str, source: str, *, device: str = "auto", seed: in
     """Build, run and judge one CUDA source.
 
     `spec` is a KernelSpec, a name from `cudagym specs`, or `my_specs.py:name`; `device` is `sim:h100` and its
-    like, or `auto`. Whatever the source does ends in the verdict. Raises UsageError for an unknown spec or
+    like, `cuda:0`, or `auto`. Whatever the source does ends in the verdict. Raises UsageError for an unknown spec or
     device, InfrastructureError when this machine cannot grade (no compiler, no space).
     """
     return shared_grader(device).grade(spec, source, seed=seed)

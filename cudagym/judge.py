@@ -15,8 +15,8 @@ import hashlib
 import hmac
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -24,7 +24,7 @@ import torch
 from cudagym.build.builder import Build, Builder
 from cudagym.build.names import kernel_title
 from cudagym.build.program import Allocate, Fill, Launch, Program, Release, slot_of
-from cudagym.device import Device, Fault, Limits, Run, Time
+from cudagym.device import Device, Fault, Limits, MeasuredTime, Probe, Rounds, Run, Time
 from cudagym.errors import (
     BuildFailed,
     CandidateError,
@@ -55,6 +55,13 @@ COVERAGE = 0.92
 the edges write less; a kernel that skips part of its blocks is seen with the sample's odds."""
 COMPARED_WINDOWS, WINDOW = 64, 4096
 """Of a timed run that is complete, this many stretches of consecutive output elements are compared."""
+PROBED_WINDOWS, PROBED = 16, 64
+"""The same for what each output held after every repetition of a measured run."""
+MAX_ROUNDS, MAX_ROUND_BUFFERS = 8, 48
+"""Sets of inputs that a measured run takes turns with, and buffers of all of them, at most."""
+HOST_SHARE = 2.0
+"""How often the host's clock may count, over the card's, besides HOST_EXCESS_US: beyond, one of them lies."""
+HOST_EXCESS_US = 2000.0
 
 
 class Judge:
@@ -82,6 +89,13 @@ class _Finding(Record):
     message: str
     mismatch: Mismatch | None = None
     faults: tuple[Fault, ...] = ()
+
+
+class _Round(Record):
+    """One set of inputs for the timed program, and the memory that it runs on."""
+
+    workspace: Workspace
+    inputs: Tensors
 
 
 class _Examination:
@@ -245,29 +259,89 @@ class _Examination:
             program = self.builder.record(build, spec, shape, gpu)
         chosen = self._derived_seed("timing distribution", shape) % len(spec.distributions)
         distribution = spec.distributions[chosen]
-        with self._stage("time"):
-            inputs = self._inputs(shape, distribution)
-            workspace = Workspace(spec, shape, inputs)
-        proven = {launch.kernel for launch in program.plan.launches} <= self.checked_kernels
-        affordable = AFFORDABLE if self._sample_shows_result(program) else AFFORDABLE_WHOLE
-        with workspace:
+        with ExitStack() as stack:
+            with self._stage("time"):
+                rounds = [
+                    _Round(workspace=stack.enter_context(Workspace(spec, shape, inputs)), inputs=inputs)
+                    for inputs in self._rounds_of_inputs(shape, distribution)
+                ]
+            first = rounds[0].workspace
+            windows = self._probed_windows(first) if self.device.time_kind == "measured" else {}
+            proven = {launch.kernel for launch in program.plan.launches} <= self.checked_kernels
+            affordable = AFFORDABLE if self._sample_shows_result(program) else AFFORDABLE_WHOLE
             with self._stage("time"):
                 run, timed = self.device.time(
                     program,
-                    workspace.buffers,
+                    first.buffers,
                     seed=self._derived_seed("sample", shape),
                     blocks=SAMPLED_BLOCKS if proven else SAMPLED_BLOCKS_UNPROVEN,
                     limits=Limits(warp_instructions=affordable),
+                    rounds=Rounds(
+                        others=tuple(each.workspace.buffers for each in rounds[1:]),
+                        probes=_probes(spec, windows),
+                    ),
                 )
             if run.faults:
                 finding = self._faulted(run, shape)
                 return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
             with self._stage("compare"):
-                doubt = self._verify_timed(program, run, workspace, inputs, distribution)
+                # One round is compared at length; which one, and where the others are looked at, nobody can know.
+                chosen_round = rounds[self._derived_seed("round", shape) % len(rounds)]
+                doubt = self._verify_timed(program, run, chosen_round.workspace, chosen_round.inputs, distribution)
+                if not isinstance(doubt, _Finding):
+                    doubt = self._verify_samples(run, rounds, windows, distribution) or doubt
         if isinstance(doubt, _Finding):
             return self._conclude(doubt.status, doubt.message, doubt.mismatch)
         assert timed is not None, "a run without faults has a time"
         return self._correct(shape, timed, doubt)
+
+    def _rounds_of_inputs(self, shape: Shape, distribution: Distribution) -> Iterator[dict[str, torch.Tensor]]:
+        """What the timed run reads: as many sets as together exceed the L2 twice, at least two, where it repeats."""
+        yield self._inputs(shape, distribution)
+        if self.device.time_kind == "measured":
+            arrays = self.spec.arrays
+            size = sum(parameter.bytes(shape) for parameter in arrays if parameter.role != "out")
+            count = min(max(2, -(-2 * self.device.gpu.l2_bytes // max(size, 1))), MAX_ROUNDS)
+            for number in range(1, min(count, MAX_ROUND_BUFFERS // len(arrays))):
+                seed = self._derived_seed(f"{distribution.name} of round {number}", shape)
+                yield make_inputs(self.spec, shape, distribution, seed)
+
+    def _probed_windows(self, workspace: Workspace) -> dict[str, torch.Tensor]:
+        """By output, the flat indices of the elements to look at after every repetition."""
+        return {
+            output.name: self._windows(output, workspace.shape, PROBED_WINDOWS, PROBED) for output in self.spec.outputs
+        }
+
+    def _verify_samples(
+        self, run: Run, rounds: list[_Round], windows: dict[str, torch.Tensor], distribution: Distribution
+    ) -> _Finding | None:
+        """Whether every repetition that was looked at computed what it should."""
+        for number, each in enumerate(rounds):
+            shape, inputs = each.workspace.shape, each.inputs
+            found = [sample.data for sample in run.samples if sample.round == number]
+            start = 0
+            for parameter in self.spec.outputs:
+                elements = windows[parameter.name] if found else torch.empty(0)
+                size = len(elements) * parameter.dtype.size
+                wanted = reference_at(self.spec, inputs, shape, parameter.name, elements) if found else elements
+                for data in found:
+                    got = torch.frombuffer(bytearray(data[start : start + size]), dtype=parameter.dtype.torch)
+                    mismatch = compare(
+                        self.spec,
+                        parameter,
+                        shape,
+                        got,
+                        wanted,
+                        inputs=inputs,
+                        distribution=distribution.name,
+                        elements=elements,
+                    )
+                    if mismatch:
+                        finding = self._wrong(each.workspace, parameter, mismatch, whole=False)
+                        text = f"In one of the timed repetitions: {finding.message}"
+                        return finding.model_copy(update={"message": text})
+                start += size
+        return None
 
     def _verify_timed(
         self, program: Program, run: Run, workspace: Workspace, inputs: Tensors, distribution: Distribution
@@ -319,17 +393,19 @@ class _Examination:
         shown = all(Workspace.shows_writes(parameter) for parameter in self.spec.outputs)
         return shown and len(program.plan.launches) == 1 and not targets & outputs
 
-    def _windows(self, parameter: Parameter, shape: Shape) -> torch.Tensor:
+    def _windows(
+        self, parameter: Parameter, shape: Shape, windows: int = COMPARED_WINDOWS, width: int = WINDOW
+    ) -> torch.Tensor:
         """Flat indices of the elements of a complete timed run to compare: the ends, secret stretches between."""
         count = parameter.elements(shape)
-        if count <= COMPARED_WINDOWS * WINDOW:
+        if count <= windows * width:
             return torch.arange(count)
         generator = torch.Generator().manual_seed(self._derived_seed(f"windows {parameter.name}", shape))
-        stratum = count // COMPARED_WINDOWS
-        starts = torch.randint(0, stratum - WINDOW + 1, (COMPARED_WINDOWS,), generator=generator)
-        starts += stratum * torch.arange(COMPARED_WINDOWS)
-        starts = torch.cat([torch.tensor([0]), starts, torch.tensor([count - WINDOW])])
-        elements: torch.Tensor = torch.unique(starts[:, None] + torch.arange(WINDOW))
+        stratum = count // windows
+        starts = torch.randint(0, stratum - width + 1, (windows,), generator=generator)
+        starts += stratum * torch.arange(windows)
+        starts = torch.cat([torch.tensor([0]), starts, torch.tensor([count - width])])
+        elements: torch.Tensor = torch.unique(starts[:, None] + torch.arange(width))
         return elements
 
     def _correct(self, shape: Shape, timed: Time, doubt: str) -> Verdict:
@@ -342,7 +418,9 @@ class _Examination:
                 f" what the specification needs ({impossible_us:.2f} us): a flaw of the grader, or a cheat.",
                 owner="grader",
             )
-        fraction = 0.0 if doubt else min(1.0, least_us / timed.time_us)
+        if suspicion := _suspicion(timed):
+            return self._conclude("suspect", suspicion, owner="grader")
+        fraction = 0.0 if doubt else min(1.0, least_us / timed.credited_us)
         diagnostics = _diagnostics(timed, doubt)
         message = (
             f"Correct. {timed.time_us:.1f} us ({timed.kind}) on {self.device.name} at {shape_text(shape)}:"
@@ -358,6 +436,7 @@ class _Examination:
             timed_shape=dict(shape),
             least_time_us=least_us,
             fraction_of_peak=fraction,
+            measurement=timed.measurement if isinstance(timed, MeasuredTime) else None,
             kernels=timed.kernels,
             diagnostics=diagnostics,
         )
@@ -411,12 +490,56 @@ def _number(value: float | int | str) -> str:
     return f"{value:.7g}" if isinstance(value, float) else str(value)
 
 
+def _probes(spec: KernelSpec, windows: Mapping[str, torch.Tensor]) -> tuple[Probe, ...]:
+    """The stretches of memory that hold these elements, in the outputs' order."""
+    found = []
+    for slot, parameter in enumerate(spec.arrays):
+        if parameter.name in windows:
+            elements, size = windows[parameter.name], parameter.dtype.size
+            cuts = (torch.diff(elements) != 1).nonzero().flatten() + 1
+            for run in torch.tensor_split(elements, cuts):
+                found.append(Probe(slot=slot, offset=int(run[0]) * size, size=len(run) * size))
+    return tuple(found)
+
+
+def _suspicion(timed: Time) -> str:
+    """Why a measured time cannot be believed; empty where it can."""
+    if not isinstance(timed, MeasuredTime) or timed.measurement is None:
+        return ""
+    if timed.measurement.host_excess_us < 0:
+        return (
+            f"The card's clock counted {-timed.measurement.host_excess_us:.1f} us more than the host's saw pass in one"
+            " repetition: one of them is wrong."
+        )
+    if timed.measurement.host_excess_us > HOST_EXCESS_US + (HOST_SHARE - 1) * timed.time_us:
+        return (
+            f"The host saw {timed.measurement.host_excess_us:.0f} us more pass than the {timed.time_us:.1f} us on the"
+            " card's clock, in every repetition: work escaped the measurement, or one of the clocks is wrong."
+        )
+    return ""
+
+
+def _caveats(timed: Time) -> Iterator[str]:
+    """What whoever reads a measured time should know of it."""
+    if isinstance(timed, MeasuredTime) and (how := timed.measurement):
+        low, high = how.interval_us
+        text = f"Median of {how.repetitions} repetitions, 95% interval {low:.2f} to {high:.2f} us"
+        if how.sm_mhz:
+            text += f", SMs at {how.sm_mhz[0]} to {how.sm_mhz[1]} MHz"
+        yield f"{text}."
+        if not how.settled:
+            yield "The times did not settle before the budget ended: the interval's upper end counts, not the median."
+        if how.throttled:
+            yield f"The card lowered its clocks ({', '.join(how.throttled)}): the time says less about the kernel."
+
+
 def _diagnostics(timed: Time, doubt: str) -> tuple[Diagnostic, ...]:
     """What limits each kernel, with figures and advice; first what matters most."""
     found = []
+    names = ", ".join(kernel_title(kernel.kernel) for kernel in timed.kernels)
     if doubt:
-        names = ", ".join(kernel_title(kernel.kernel) for kernel in timed.kernels)
         found.append(Diagnostic(kernel=names, text=f"The time earns nothing: {doubt}."))
+    found += [Diagnostic(kernel=names, text=text) for text in _caveats(timed)]
     for kernel in sorted(timed.kernels, key=lambda kernel: -kernel.time_us):
         for limiter in kernel.limiters[:2]:
             share = limiter.time_us / kernel.time_us

@@ -13,8 +13,8 @@ from cudagym.build.builder import Builder
 from cudagym.build.names import kernel_title
 from cudagym.build.program import Dim3, Kernel, Launch
 from cudagym.device import Counters, KernelTime, LaunchRun, Limiter
+from cudagym.devices import gpu_of, resolve_device
 from cudagym.errors import CandidateError, UsageError
-from cudagym.grader import resolve_device
 from cudagym.hardware import GPU, MathMode
 from cudagym.record import Record, Shape, shape_text
 from cudagym.roofline import least_time_us, math_mode
@@ -164,10 +164,11 @@ class Profile(Record):
 def profile(spec: KernelSpec, source: str, *, device: str = "auto", seed: int = 0) -> Profile:
     """Compiles `source`, runs it at the spec's timing shape and says where its time goes.
 
-    `seed` decides the inputs and which blocks are observed. Raises UsageError with what is wrong with the source when
+    `seed` decides the inputs and which blocks are observed. Of a real card the simulated one of the same model is
+    profiled: only that sees inside. Raises UsageError with what is wrong with the source when
     it does not compile, cannot be recorded, or breaks a rule while it runs.
     """
-    with_device = SimulatedGPU(resolve_device(device).removeprefix("sim:"))
+    with_device = SimulatedGPU(gpu_of(resolve_device(device)).name)
     try:
         return _profile(spec, source, with_device, seed)
     except CandidateError as error:

@@ -325,6 +325,13 @@ def doctor_table(found: Mapping[str, Any]) -> RenderableType:
     toolkit = found["toolkit"]
     table.add_row("compiler", f"nvcc {toolkit['version']}\n{toolkit['nvcc']}" if toolkit else Text("none", style="red"))
     names = [f"{each['name']}  {each['title']}{'  (default)' * each['default']}" for each in found["devices"]]
+    cards = [
+        f"cuda:{each['index']}  {each['name']}  driver {each['driver']}"
+        + "  (default)" * each["default"]
+        + f"\n{each['problem']}" * bool(each["problem"])
+        for each in found["cards"]
+    ]
+    table.add_row("cards", visible("\n".join(cards) or f"none: {found['cards_problem']}"))
     table.add_row("devices", "\n".join(names))
     boxed = [f"{name.replace('_', ' ')}: {'yes' if holds else 'no'}" for name, holds in found["sandbox"].items()]
     table.add_row("sandbox", "\n".join([*boxed, f"isolation: {found['isolation']}"]))

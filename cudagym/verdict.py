@@ -6,7 +6,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from cudagym.device import Fault, KernelTime, TimeKind
+from cudagym.device import Fault, KernelTime, Measurement, TimeKind
 from cudagym.record import Record, Shape
 
 SCHEMA_VERSION = 1
@@ -69,6 +69,8 @@ class Verdict(Record):
     faults: tuple[Fault, ...] = ()
     time_us: float | None = None
     time_kind: TimeKind | None = None
+    measurement: Measurement | None = None
+    """How a measured time was measured."""
     timed_shape: Shape | None = None
     least_time_us: float | None = None
     """The roofline's lower bound for `timed_shape` on this device."""
@@ -87,6 +89,8 @@ class Verdict(Record):
             raise ValueError("a verdict has a fraction of peak exactly when it is correct")
         if correct and (self.time_us is None or self.time_kind is None):
             raise ValueError("a correct verdict has a time and says whether it is modelled or measured")
+        if self.measurement is not None and self.time_kind != "measured":
+            raise ValueError("only a measured time says how it was measured")
         if correct != (self.owner is None):
             raise ValueError("a verdict has an owner exactly when something is wrong")
         if self.status == "build_failed" and not self.message:

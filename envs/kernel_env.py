@@ -26,7 +26,8 @@ from typing import Any, get_args
 import gymnasium
 from gymnasium.core import RenderFrame
 
-from cudagym import grader, hardware, prompts, report
+from cudagym import grader, prompts, report
+from cudagym.devices import gpu_of, resolve_device
 from cudagym.envs.text_space import OBSERVATION_CHARACTERS, AnyText
 from cudagym.errors import UsageError
 from cudagym.rewards.terms import TERMS, Weights, score
@@ -76,8 +77,8 @@ class KernelEnv(gymnasium.Env[str, str]):
         self.kernels = {kernel.name: kernel for kernel in select("train" if specs is None else specs)}
         if not self.kernels:
             raise UsageError("an environment with no specs has nothing to ask for")
-        self.device = grader.resolve_device(device)
-        self.card = hardware.gpu(self.device.removeprefix("sim:"))
+        self.device = resolve_device(device)
+        self.card = gpu_of(self.device)
         self.prompt_style = prompt_style
         self.max_turns = max_turns
         self.grading_seed = seed

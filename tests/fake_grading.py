@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from cudagym.grader import resolve_device
+from cudagym.devices import resolve_device
 from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
 

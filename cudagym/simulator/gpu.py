@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cudagym.build.program import Program
-from cudagym.device import Buffer, Limits, ModelledTime, Run
+from cudagym.device import Buffer, Limits, ModelledTime, Rounds, Run, TimeKind
 from cudagym.hardware import GPU
 from cudagym.hardware import gpu as gpu_named
 from cudagym.simulator.clock.program import predict
@@ -28,6 +28,10 @@ class SimulatedGPU:
     @property
     def gpu(self) -> GPU:
         return self._gpu
+
+    @property
+    def time_kind(self) -> TimeKind:
+        return "modelled"
 
     def execute(
         self,
@@ -56,6 +60,7 @@ class SimulatedGPU:
         seed: int,
         blocks: int = 8,
         limits: Limits | None = None,
+        rounds: Rounds | None = None,
     ) -> tuple[Run, ModelledTime | None]:
         """Observe a sample of blocks of every launch and predict the program's time. See Device.time."""
         run = self._executor.run(
