@@ -104,7 +104,6 @@ def specs(
     from cudagym import specs as known
     from cudagym.devices import gpu_of, resolve_device
 
-    card = gpu_of(resolve_device(device))
     chosen = known.select(name) if name else known.all_specs()
     if split is not None:
         chosen = tuple(spec for spec in chosen if spec.split == split)
@@ -113,6 +112,7 @@ def specs(
     elif name and not name.endswith(".py"):
         from cudagym import prompts
 
+        card = gpu_of(resolve_device(device))
         sys.stdout.write("\n".join(prompts.render(spec, card) for spec in chosen))
     else:
         _print(report.specs_table(chosen))

@@ -325,6 +325,8 @@ class Measurement(Record):
     ended."""
     host_excess_us: float
     """The least that the host's clock saw beyond the card's own, over repetitions. Never negative on a sound card."""
+    clocks_agree: bool = True
+    """Whether that is as little as sweeping the L2 and noticing the end take."""
     sm_mhz: tuple[int, int] | None = None
     """Lowest and highest clock of the SMs seen between repetitions; None without NVML."""
     memory_mhz: tuple[int, int] | None = None

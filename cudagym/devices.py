@@ -1,8 +1,8 @@
 """Devices by name: `sim:h100` and its like are simulated, `cuda:0` is the first card of this machine.
 
 `cuda:h100` is the first card of that model, and the full name of it: what a verdict says holds for the model, not for
-the place that one card has in one machine. `auto` is the first card that cudagym knows, or else the default simulated one;
-which one it is, it says aloud.
+the place that one card has in one machine. `auto` is the first card that cudagym knows, or else the default simulated
+one; which one it is, is said aloud.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Grader: the one way from sources to verdicts. Everything that grades, grades through here.
 
 It removes duplicates, answers from the verdict cache, builds what is left as one group, and examines the builds
-on as many simulated GPUs as there are cores, or in turns on one card. `grade` and `grade_many` use one shared grader per device.
+on as many simulated GPUs as there are cores, or in turns on one card. `grade` and `grade_many` use one shared grader
+per device.
 """
 
 from __future__ import annotations

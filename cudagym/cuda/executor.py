@@ -182,6 +182,7 @@ class _Server:
             repetitions=timing.repetitions,
             settled=timing.settled,
             host_excess_us=timing.host_excess_us,
+            clocks_agree=timing.clocks_agree,
             sm_mhz=_span([reading.sm_mhz for reading in readings]),
             memory_mhz=_span([reading.memory_mhz for reading in readings]),
             celsius=max((reading.celsius for reading in readings), default=None),

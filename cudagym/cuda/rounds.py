@@ -3,7 +3,7 @@
 Before a repetition its inputs come from the next round's pristine copy, outputs and scratch memory are poisoned and
 module variables are as they were loaded: nothing that an earlier repetition computed is left to be found. Then the L2
 is emptied: what persists there is reset, and a sweep writes twice its size. The program itself is one CUDA graph
-("Graph Management"), so that the host's pace is no part of its time.
+("Graph Management") that waits behind the sweep, so that the host's pace is no part of its time.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Rounds:
         driver, stream = self.driver, self.context.stream
         begun, ended = self._events
         start = time.perf_counter()
+        # Still sweeping when the program arrives, the card begins with it at once: the host's pace does not show.
+        driver("cuMemsetD32Async", self._sweep.address, self.repetitions, self._sweep.size // 4, stream)
         driver("cuEventRecord", begun, stream)
         driver("cuGraphLaunch", self._graph, stream)
         driver("cuEventRecord", ended, stream)
@@ -103,8 +105,6 @@ class Rounds:
         replay.poison()
         self.context.wait(replay.deadline)
         driver("cuCtxResetPersistingL2Cache")
-        driver("cuMemsetD32Async", self._sweep.address, self.repetitions, self._sweep.size // 4, stream)
-        self.context.wait(replay.deadline)
 
     def _captured(self) -> object:
         """The plan as a graph, instantiated and on the card."""

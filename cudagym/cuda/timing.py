@@ -21,6 +21,7 @@ class Lap(NamedTuple):
 
     card_us: float
     host_us: float
+    """From before the L2 is swept, so never less than the card's."""
 
 
 class Protocol(Record):
@@ -41,6 +42,10 @@ class Protocol(Record):
     """Half the interval's width over the median, at most, to stop."""
     drift: float = 0.02
     """How much the medians of the first and second half may differ, over the median, to stop."""
+    host_excess_us: float = 2000.0
+    host_share: float = 1.5
+    """The host may see this much more pass than the card in its best lap, and this many times as much: sweeping the L2
+    and noticing the end take less. Beyond, or below the card's time, one of the clocks is wrong."""
 
 
 class Timing(NamedTuple):
@@ -52,6 +57,7 @@ class Timing(NamedTuple):
     settled: bool
     host_excess_us: float
     """The least that the host saw beyond the card."""
+    clocks_agree: bool
 
 
 FEWEST = 6
@@ -95,13 +101,15 @@ def summary(laps: Sequence[Lap], protocol: Protocol) -> Timing:
     times = [lap.card_us for lap in laps]
     middle, interval = median(times), interval_of_median(times)
     half = len(times) // 2
+    excess = min(lap.host_us - lap.card_us for lap in laps)
     drifted = abs(median(times[:half]) - median(times[half:])) > protocol.drift * middle
     return Timing(
         median_us=middle,
         interval_us=interval,
         repetitions=len(times),
         settled=not drifted and interval[1] - interval[0] <= 2 * protocol.precision * middle,
-        host_excess_us=min(lap.host_us - lap.card_us for lap in laps),
+        host_excess_us=excess,
+        clocks_agree=0 <= excess <= protocol.host_excess_us + (protocol.host_share - 1) * middle,
     )
 
 
