@@ -71,13 +71,15 @@ def warm_up(lap: Callable[[], Lap], protocol: Protocol, now: Callable[[], float]
     start = now()
     before: float | None = None
     while True:
-        current = median([lap().card_us for _ in range(protocol.window)])
-        spent = now() - start
+        window: list[float] = []
+        while len(window) < protocol.window:
+            window.append(lap().card_us)
+            if now() - start >= protocol.warm_budget_seconds:
+                return False
+        current = median(window)
         steady = before is not None and abs(current - before) <= protocol.steady * before
-        if steady and spent >= protocol.warm_seconds:
+        if steady and now() - start >= protocol.warm_seconds:
             return True
-        if spent >= protocol.warm_budget_seconds:
-            return False
         before = current
 
 
