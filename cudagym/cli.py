@@ -104,15 +104,16 @@ def specs(
     from cudagym import specs as known
     from cudagym.devices import gpu_of, resolve_device
 
+    told = name and not name.endswith(".py") and not json
+    card = gpu_of(resolve_device(device)) if told or device != "auto" else None
     chosen = known.select(name) if name else known.all_specs()
     if split is not None:
         chosen = tuple(spec for spec in chosen if spec.split == split)
     if json:
         _print_json([_outline(spec) for spec in chosen])
-    elif name and not name.endswith(".py"):
+    elif card and told:
         from cudagym import prompts
 
-        card = gpu_of(resolve_device(device))
         sys.stdout.write("\n".join(prompts.render(spec, card) for spec in chosen))
     else:
         _print(report.specs_table(chosen))
