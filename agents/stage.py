@@ -217,7 +217,8 @@ def _shown(trainer: Any, stage: str) -> Iterator[None]:
                 report(state.global_step, state.max_steps)
 
             def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-                if on.is_terminal or not control.should_log:  # a log says the same
+                last = state.global_step == state.max_steps
+                if on.is_terminal or not (control.should_log or last):  # a log says the same
                     report(state.global_step, state.max_steps)
 
             def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:

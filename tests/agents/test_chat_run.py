@@ -48,7 +48,7 @@ SETTINGS = {
         "max_completion_length": 320,
         "learning_rate": 1e-4,
         "beta": 0.0,
-        "temperature": 0.8,
+        "temperature": 0.6,
         "log_completions": True,
         "num_completions_to_print": 0,
         "logging_steps": 1,
@@ -101,6 +101,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         until = time.monotonic() + 240
         while not second.exists() and started.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
+        time.sleep(0.2)  # until it is written
         os.kill(started.pid, signal.SIGKILL)
         started.wait()
     said = (root / "log").read_text()
