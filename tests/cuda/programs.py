@@ -15,6 +15,8 @@ from cuda.bindings import driver
 from session import CAPTURE, FIRST, GRANULE, READ_ONLY, SLOT, Failed, Session, ok
 
 NOT_READY = 600
+LONG = 64 << 20
+"""Bytes whose filling takes the card 20 microseconds."""
 
 
 def right_numbers() -> Any:
@@ -102,6 +104,22 @@ def times() -> Any:
         taken.append(1000 * ok(driver.cuEventElapsedTime(*events)))
         early += taken[-1] > 1e6 * (time.perf_counter() - before)
     return [statistics.median(taken), statistics.stdev(taken) / statistics.mean(taken), early]
+
+
+def paced() -> Any:
+    """What events say of a launch that the host queues for an idle device, and for one that a long fill keeps busy."""
+    s = Session()
+    x, y = s.buffer(0, size=LONG), s.buffer(1)
+    taken = []
+    for size in (4, LONG):
+        events = [ok(driver.cuEventCreate(0)) for _ in range(2)]
+        ok(driver.cuMemsetD32Async(x, 0, size // 4, s.stream))
+        ok(driver.cuEventRecord(events[0], s.stream))
+        s.scale(x, y)
+        ok(driver.cuEventRecord(events[1], s.stream))
+        s.wait()
+        taken.append(1000 * ok(driver.cuEventElapsedTime(*events)))
+    return taken
 
 
 def clocks() -> Any:

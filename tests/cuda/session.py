@@ -59,11 +59,11 @@ class Session:
         access.flags = flags
         return driver.cuMemSetAccess(address, size, [access], 1)
 
-    def buffer(self, slot: int, flags: Any = READ_WRITE) -> int:
-        """Two mebibytes at a slot; they go with the context."""
-        handle, address = self.allocate(), self.reserve(slot)
-        ok(driver.cuMemMap(address, GRANULE, 0, handle, 0))
-        ok(self.give_access(address, flags))
+    def buffer(self, slot: int, flags: Any = READ_WRITE, size: int = GRANULE) -> int:
+        """Memory at a slot; it goes with the context."""
+        handle, address = self.allocate(size), self.reserve(slot, size)
+        ok(driver.cuMemMap(address, size, 0, handle, 0))
+        ok(self.give_access(address, flags, size))
         ok(driver.cuMemRelease(handle))
         return address
 

@@ -118,6 +118,12 @@ def test_times(card: StandIn, program: Program) -> None:
     assert (noisy, spread, early) == (pytest.approx(usual, rel=0.03), pytest.approx(0.05, rel=0.4), 0)
 
 
+def test_a_slow_host_shows_where_the_device_waits_for_it(card: StandIn, program: Program) -> None:
+    usual = program("programs.py", "paced")
+    card.faults.ask("slow_host", lasting=True, value=4.0)
+    assert program("programs.py", "paced") == [pytest.approx(2 * 4.0, rel=1e-3), pytest.approx(usual[1], rel=1e-3)]
+
+
 def test_nvml(card: StandIn, program: Program) -> None:
     assert program("programs.py", "clocks") == [1980, 41, 0]
     card.faults.ask("slow_clocks", lasting=True)

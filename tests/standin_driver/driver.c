@@ -65,6 +65,17 @@ bool fault_fires(const char *name) {
     return left <= 0;
 }
 
+double fault_value(const char *name) {
+    char path[64];
+    double value = 0;
+    snprintf(path, sizeof path, "faults/%s", name);
+    FILE *file = open_in_folder(path, "r");
+    if (!file) return 0;
+    if (fscanf(file, "%*s %lf", &value) != 1) value = 0;
+    fclose(file);
+    return value;
+}
+
 static bool read_card(void) {
     FILE *file = open_in_folder("card", "r");
     if (!file) return false;

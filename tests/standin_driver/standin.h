@@ -117,6 +117,8 @@ CUresult refuse(CUresult error, const char *why, ...) __attribute__((format(prin
 CUresult break_context(CUresult error);
 /* Whether an injected fault happens now. See faults.py. */
 bool fault_fires(const char *name);
+/* How much of it was asked for; 0 when it was not. */
+double fault_value(const char *name);
 void *make(enum kind kind, size_t size);
 bool is_live(const void *handle, enum kind kind);
 int attribute(CUdevice_attribute which);

@@ -3,7 +3,8 @@
 One queue holds everything in the order of issue. An entry runs when somebody waits for it, or asks for it twice, after
 those that it must follow: of its own stream, and, between the legacy default stream and blocking ones, of each other.
 The device has a clock of its own: work adds what it would have taken, and waiting lasts until the host's clock is as
-far, so that no event reports more time than has passed. */
+far, so that no event reports more time than has passed. Queueing takes no time on it, unless the fault `slow_host` says
+how much: then a device with nothing to do waits for the host. */
 
 #define _GNU_SOURCE
 #include "standin.h"
@@ -15,11 +16,11 @@ far, so that no event reports more time than has passed. */
 
 static struct entry {
     struct entry *next;
-    uint64_t number;
+    uint64_t number, issued_ns;
     const struct stream *stream; /* NULL: the legacy default stream */
     struct work work;
 } *first;
-static uint64_t issued, device_ns;
+static uint64_t issued, device_ns, queueing_ns; /* the host's place on the device's clock */
 static bool hung;
 
 static uint64_t host_ns(void) {
@@ -112,6 +113,7 @@ static CUresult run(struct entry *entry) {
         } else
             each = each->next;
     }
+    if (device_ns < entry->issued_ns) device_ns = entry->issued_ns;
     TRY(perform(&entry->work, entry->number));
     if (!hung) unlink_entry(entry);
     return CUDA_SUCCESS;
@@ -230,10 +232,14 @@ static CUresult submit(CUstream handle, struct work work) {
         add_to(stream->capture, &work);
         return CUDA_SUCCESS;
     }
-    if (!first && device_ns < host_ns()) device_ns = host_ns();
+    if (!first) {
+        if (device_ns < host_ns()) device_ns = host_ns();
+        queueing_ns = device_ns;
+    }
+    queueing_ns += (uint64_t)(1000 * fault_value("slow_host"));
     struct entry *entry = calloc(1, sizeof *entry), **link = &first;
     if (!entry) abort();
-    *entry = (struct entry){NULL, ++issued, stream, work};
+    *entry = (struct entry){NULL, ++issued, queueing_ns, stream, work};
     while (*link) link = &(*link)->next;
     *link = entry;
     return CUDA_SUCCESS;
