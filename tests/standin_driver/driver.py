@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from uuid import uuid4
 
 from standin_driver.faults import Faults
 
@@ -28,7 +29,6 @@ _HERE = Path(__file__).parent
 _DRIVER = ("driver.c", "wire.c", "memory.c", "module.c", "work.c", "standin.h", "entries.h")
 _FLAGS = ("-Wextra", "-Werror", "-shared", "-fPIC", "-pthread")
 _TITLES = {"h100": "NVIDIA H100 80GB HBM3", "a100": "NVIDIA A100-SXM4-80GB"}
-UUID = "5a" * 16
 
 
 class StandIn:
@@ -124,5 +124,5 @@ def _facts(gpu: GPU, l2_bytes: int) -> str:
         106: gpu.max_blocks_per_sm,
         108: l2_bytes * 3 // 4,  # of the L2, for persisting lines
     }  # fmt: skip
-    lines = [f"name {_TITLES.get(gpu.name, gpu.title)}", f"uuid {UUID}", f"memory {gpu.dram_bytes}"]
+    lines = [f"name {_TITLES.get(gpu.name, gpu.title)}", f"uuid {uuid4().hex}", f"memory {gpu.dram_bytes}"]
     return "\n".join([*lines, *(f"attribute {number} {value}" for number, value in attributes.items()), ""])

@@ -80,9 +80,10 @@ CUresult cuModuleLoadData(CUmodule *handle, const void *image) {
     REQUIRE(!memcmp(image, ELFMAG, SELFMAG) && ((const unsigned char *)image)[EI_CLASS] == ELFCLASS64,
             CUDA_ERROR_INVALID_IMAGE, "the image is no cubin (PTX is not compiled here)");
     char *reply, *line;
-    TRY(wire_ask("module", image, elf_size(image), -1, &reply));
+    CUresult error = wire_ask("module", image, elf_size(image), -1, &reply);
+    REQUIRE(error == CUDA_SUCCESS, error, "%s", reply);
     struct module *module = make(MODULE, sizeof *module);
-    sscanf(reply, "0 %u", &module->number);
+    sscanf(reply, "%u", &module->number);
     strtok_r(reply, "\n", &reply);
     while ((line = strtok_r(NULL, "\n", &reply))) {
         if (*line == 'k') add_function(module, line);

@@ -28,7 +28,7 @@ from cudagym.errors import LaunchFailed, Unsupported
 from cudagym.hardware import GPU
 from cudagym.hardware import gpu as gpu_named
 from cudagym.memory import map_shared
-from cudagym.simulator.machine import Machine, Memory
+from cudagym.simulator.machine import LOCAL_LIMIT, Machine, Memory, check_launch
 
 START_NS = 2000
 """That a launch takes before its first instruction."""
@@ -86,8 +86,10 @@ class Client:
                 return "0 " + "\n".join(self.load(data))
             case "place":
                 self.place(int(words[0]), [slot_of(int(word)) for word in words[1:]], list(_mappings(mappings)))
+            case "check":
+                self.check(*self._launch(words))
             case "launch":
-                return f"0 {self.launch(words, list(_mappings(mappings)))}"
+                return f"0 {self.launch(*self._launch(words), list(_mappings(mappings)))}"
         return "0"
 
     def load(self, cubin: bytes) -> Iterator[str]:
@@ -120,16 +122,10 @@ class Client:
         self.modules[number] = module.model_copy(update={"variables": variables})
         self._run(number, [], mappings, keep=True)
 
-    def launch(self, words: list[str], mappings: list[Mapping]) -> str:
-        """Runs a kernel. What it took, in nanoseconds, or `hang`."""
+    def _launch(self, words: list[str]) -> tuple[int, Launch]:
         number, name, *figures, arguments = words
         gx, gy, gz, bx, by, bz, shared, cooperative = map(int, figures)
-        for fault, error in _INJECTED.items():
-            if self.faults.fires(fault):
-                raise Refused(error, f"asked for: {fault}")
-        if self.faults.fires("hang"):
-            return "hang"
-        launch = Launch(
+        return int(number), Launch(
             kernel=name,
             grid=(gx, gy, gz),
             block=(bx, by, bz),
@@ -137,7 +133,25 @@ class Client:
             arguments=bytes.fromhex(arguments[1:]),
             cooperative=bool(cooperative),
         )
-        run = self._run(int(number), [launch], mappings)
+
+    def check(self, number: int, launch: Launch) -> None:
+        """Whether an SM has room for a block of it, and the card for a cooperative grid."""
+        kernel = self.modules[number].kernel(launch.kernel)
+        try:
+            check_launch(self.machine.gpu, kernel, launch)
+        except LaunchFailed as error:
+            raise Refused(720 if launch.cooperative else 701, str(error)) from error
+        if kernel.local_bytes > LOCAL_LIMIT:
+            raise Refused(701, f"{kernel.local_bytes} bytes of local memory per thread")
+
+    def launch(self, number: int, launch: Launch, mappings: list[Mapping]) -> str:
+        """Runs a kernel. What it took, in nanoseconds, or `hang`."""
+        for fault, error in _INJECTED.items():
+            if self.faults.fires(fault):
+                raise Refused(error, f"asked for: {fault}")
+        if self.faults.fires("hang"):
+            return "hang"
+        run = self._run(number, [launch], mappings)
         if run.faults:
             first = run.faults[0]
             if first.kind in _ERRORS:
@@ -167,7 +181,7 @@ class Client:
         try:
             return self.machine.execute(program, memory, checked=False, limits=self.limits)
         except LaunchFailed as error:
-            raise Refused(720 if launches[0].cooperative else 701, str(error)) from error
+            raise Refused(719, str(error)) from error
         except Unsupported as error:
             raise Refused(801, str(error)) from error
 

@@ -128,7 +128,7 @@ void wait_without_lock(uint64_t nanoseconds);
 
 /* wire.c */
 bool wire_connect(void);
-/* Asks the server; `reply` lives until the next question. An answer that starts with a number is an error. */
+/* Asks the server. Its `reply`, or what was wrong, lives until the next question. */
 CUresult wire_ask(const char *text, const void *data, size_t bytes, int fd, char **reply);
 
 /* memory.c */

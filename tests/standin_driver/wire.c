@@ -70,7 +70,6 @@ CUresult wire_ask(const char *text, const void *data, size_t bytes, int fd, char
     if (!receive_all(answer, length)) return refuse(break_context(CUDA_ERROR_UNKNOWN), "the server is gone");
     char *rest;
     CUresult error = strtol(answer, &rest, 10);
-    if (error != CUDA_SUCCESS) return refuse(error, "%s", rest);
-    if (reply) *reply = answer;
-    return CUDA_SUCCESS;
+    if (reply) *reply = rest;
+    return error;
 }

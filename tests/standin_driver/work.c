@@ -4,7 +4,8 @@ One queue holds everything in the order of issue. An entry runs when somebody wa
 those that it must follow: of its own stream, and, between the legacy default stream and blocking ones, of each other.
 The device has a clock of its own: work adds what it would have taken, and waiting lasts until the host's clock is as
 far, so that no event reports more time than has passed. Queueing takes no time on it, unless the fault `slow_host` says
-how much: then a device with nothing to do waits for the host. */
+how much: then a device with nothing to do waits for the host. With the fault `wall_clock` work takes as long as the
+server took. */
 
 #define _GNU_SOURCE
 #include "standin.h"
@@ -21,7 +22,7 @@ static struct entry {
     struct work work;
 } *first;
 static uint64_t issued, device_ns, queueing_ns; /* the host's place on the device's clock */
-static bool hung;
+static bool hung, wall_clock;
 
 static uint64_t host_ns(void) {
     struct timespec now;
@@ -31,11 +32,12 @@ static uint64_t host_ns(void) {
 
 /* -- running -- */
 
-static CUresult launch(const struct work *work) {
-    char *text = NULL, *reply;
+/* What the server says of a launch: whether the card can hold it (`check`), or how it went (`launch`). */
+static CUresult ask(const struct work *work, const char *question, char **reply) {
+    char *text = NULL;
     size_t length;
     FILE *file = open_memstream(&text, &length);
-    fprintf(file, "launch %u %s", work->function->module->number, work->function->name);
+    fprintf(file, "%s %u %s", question, work->function->module->number, work->function->name);
     for (int k = 0; k < 3; k++) fprintf(file, " %u", work->grid[k]);
     for (int k = 0; k < 3; k++) fprintf(file, " %u", work->block[k]);
     fprintf(file, " %u %d x", work->dynamic_shared, work->cooperative);
@@ -43,12 +45,18 @@ static CUresult launch(const struct work *work) {
     char *mappings = mappings_text();
     fprintf(file, " |%s", mappings);
     fclose(file);
-    CUresult result = wire_ask(text, NULL, 0, -1, &reply);
+    CUresult result = wire_ask(text, NULL, 0, -1, reply);
     free(mappings);
     free(text);
+    return result;
+}
+
+static CUresult launch(const struct work *work) {
+    char *reply;
+    CUresult result = ask(work, "launch", &reply);
     if (result != CUDA_SUCCESS) return break_context(result);
     hung = strstr(reply, "hang");
-    device_ns += strtoull(reply + 1, NULL, 10);
+    device_ns += strtoull(reply, NULL, 10);
     return CUDA_SUCCESS;
 }
 
@@ -73,7 +81,7 @@ static void move(const struct work *work) {
 static CUresult perform(const struct work *work, uint64_t number) {
     if (hung) return CUDA_SUCCESS;
     switch (work->what) {
-    case KERNEL: return launch(work);
+    case KERNEL: TRY(launch(work)); break;
     case FILL:
     case COPY: move(work); break;
     case RECORD:
@@ -83,6 +91,7 @@ static CUresult perform(const struct work *work, uint64_t number) {
         for (size_t k = 0; k < work->exec->graph.n_works && !hung; k++)
             TRY(perform(&work->exec->graph.works[k], number));
     }
+    if (wall_clock && device_ns < host_ns()) device_ns = host_ns();
     return CUDA_SUCCESS;
 }
 
@@ -232,6 +241,7 @@ static CUresult submit(CUstream handle, struct work work) {
         add_to(stream->capture, &work);
         return CUDA_SUCCESS;
     }
+    wall_clock = fault_value("wall_clock");
     if (!first) {
         if (device_ns < host_ns()) device_ns = host_ns();
         queueing_ns = device_ns;
@@ -261,16 +271,7 @@ static CUresult check_launch(const struct work *work) {
     REQUIRE(work->dynamic_shared <= function->most_dynamic, CUDA_ERROR_INVALID_VALUE,
             "%u bytes of dynamic shared memory, the function's attribute allows %u", work->dynamic_shared,
             function->most_dynamic);
-    unsigned registers = (function->registers + 7) / 8 * 8 * ((threads + 31) / 32 * 32);
-    if (threads > function->max_threads || registers > (unsigned)attribute(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK))
-        return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;
-    if (work->cooperative) {
-        REQUIRE(attribute(CU_DEVICE_ATTRIBUTE_COOPERATIVE_LAUNCH), CUDA_ERROR_NOT_SUPPORTED, "no cooperative launches");
-        uint64_t per_sm = attribute(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_MULTIPROCESSOR) / ((threads + 31) / 32 * 32);
-        if ((uint64_t)grid[0] * grid[1] * grid[2] > per_sm * attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT))
-            return CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE;
-    }
-    return CUDA_SUCCESS;
+    return ask(work, "check", NULL);
 }
 
 CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction handle, void **parameters, void **extra) {
@@ -291,12 +292,14 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction handle, void 
                 "launch attribute %d is not served", config->attrs[k].id);
         work.cooperative = config->attrs[k].value.cooperative;
     }
-    TRY(check_launch(&work));
     work.arguments = calloc(1, function->parameter_bytes + 1);
     if (!work.arguments) abort();
     for (unsigned k = 0; k < function->n_parameters; k++)
         memcpy(work.arguments + function->parameters[k].offset, parameters[k], function->parameters[k].size);
-    return submit(config->hStream, work);
+    CUresult result = check_launch(&work);
+    if (result == CUDA_SUCCESS) result = submit(config->hStream, work);
+    if (result != CUDA_SUCCESS) end_work(&work);
+    return result;
 }
 
 static CUresult fill(CUdeviceptr to, unsigned value, unsigned width, size_t count, CUstream stream) {
