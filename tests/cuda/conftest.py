@@ -30,7 +30,7 @@ def compiled(source: str, prototype: str, arch: str, arrays: int) -> Module:
 
 @pytest.fixture(scope="session")
 def standin() -> Iterator[StandIn]:
-    with StandIn("h100", l2_bytes=2 << 20, warp_instructions=2_000_000) as card:
+    with StandIn("h100", l2_bytes=2 << 20, warp_instructions=20_000_000) as card:
         yield card
 
 

@@ -1,0 +1,67 @@
+"""Bench: one judge on the stand-in card and one on the simulated GPU, which share their builds."""
+
+from __future__ import annotations
+
+from standin_driver.driver import StandIn
+
+from cudagym.build.builder import Build, Builder
+from cudagym.build.program import Program
+from cudagym.cuda.gpu import CudaGPU
+from cudagym.cuda.timing import Protocol
+from cudagym.errors import BuildFailed
+from cudagym.hardware import GPU
+from cudagym.judge import Judge
+from cudagym.record import Shape
+from cudagym.simulator.gpu import SimulatedGPU
+from cudagym.specs.spec import KernelSpec
+from cudagym.verdict import Verdict
+
+SHORT = Protocol(warm_seconds=0, window=2, least=6, most=12, budget_seconds=2, host_excess_us=1e9)
+"""The stand-in's times barely vary, but the host sees how long it simulates."""
+HANG_SECONDS = 3.0
+SECRET = bytes(32)
+
+
+class Telling(Builder):
+    """A builder that tells a stand-in what it made."""
+
+    def __init__(self, card: StandIn) -> None:
+        super().__init__()
+        self._card = card
+
+    def record(self, build: Build, spec: KernelSpec, shape: Shape, gpu: GPU) -> Program:
+        self._card.know(build.module)
+        return super().record(build, spec, shape, gpu)
+
+
+class Bench:
+    """Examines sources on the stand-in, and on the simulated GPU beside it."""
+
+    def __init__(self, card: StandIn, protocol: Protocol = SHORT) -> None:
+        self.card, self.builder = card, Telling(card)
+        self.measuring = Judge(CudaGPU(0, protocol=protocol, hang_seconds=HANG_SECONDS), self.builder, SECRET)
+        self.modelling = Judge(SimulatedGPU(card.gpu.name), self.builder, SECRET)
+
+    def measured(self, spec: KernelSpec, source: str) -> Verdict:
+        return self.measuring.examine(spec, source, self._build(spec, source), seed=1)
+
+    def modelled(self, spec: KernelSpec, source: str) -> Verdict:
+        return self.modelling.examine(spec, source, self._build(spec, source), seed=1)
+
+    def _build(self, spec: KernelSpec, source: str) -> Build | BuildFailed:
+        (build,) = self.builder.build_many([(spec, source)], self.card.gpu)
+        assert not isinstance(build, BaseException) or isinstance(build, BuildFailed), build
+        return build
+
+    def prepare(self, items: list[tuple[KernelSpec, str]]) -> None:
+        """Builds all as one group, so that examining them finds them built."""
+        self.builder.build_many(items, self.card.gpu)
+
+    def close(self) -> None:
+        self.measuring.close()
+        self.modelling.close()
+
+
+def brief(spec: KernelSpec) -> KernelSpec:
+    """The spec, timed at a small one of its check shapes: every repetition is simulated whole."""
+    return spec.model_copy(update={"timing_shape": sorted(spec.check_shapes, key=spec.least_bytes)[1]})
