@@ -51,7 +51,7 @@ def chosen() -> list[Attack]:
         for attack in attacks()
         if attack.group in ("device", "forgery", "measurement")
         and attack.name not in AIMED_AT_LARGE_SHAPES
-        and (LONG or attack.name in ON_A_CARD or attack.name not in SLOW and crc32(attack.name.encode()) % 6 == 0)
+        and (LONG or attack.name in ON_A_CARD or (attack.name not in SLOW and crc32(attack.name.encode()) % 6 == 0))
     ]
 
 
