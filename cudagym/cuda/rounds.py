@@ -104,7 +104,8 @@ class Rounds:
             driver("cuMemcpyDtoDAsync", replay.variables[name][0], region.address, region.size, stream)
         replay.poison()
         self.context.wait(replay.deadline)
-        driver("cuCtxResetPersistingL2Cache")
+        if self.context.persists:
+            driver("cuCtxResetPersistingL2Cache")
 
     def _captured(self) -> object:
         """The plan as a graph, instantiated and on the card."""
