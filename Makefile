@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
 
-.PHONY: help setup demo test soak red-team check bench bench-build bench-simulator clock ptx-coverage clean
+.PHONY: help setup demo test soak red-team check bench bench-build bench-simulator clock gpu-check ptx-coverage clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
 	@echo "make clock        the clock's predictions against published times, into docs/clock.md (15 minutes)"
+	@echo "make gpu-check    verdicts and times on this machine's card against the simulated one, into docs/gpu.md"
 	@echo "make ptx-coverage which instructions of compiled kernels are tested, and how each fares"
 	@echo "make clean        remove .venv and what tools left behind (runs/ and the cache folder stay)"
 
@@ -59,6 +60,9 @@ bench-build: $(STAMP)
 
 clock: $(STAMP)
 	$(BIN)/python -m benchmarks.clock --jobs $$(nproc)
+
+gpu-check: $(STAMP)
+	$(BIN)/python -m benchmarks.gpu
 
 ptx-coverage: $(STAMP)
 	$(BIN)/python tests/simulator/opcodes/coverage.py
