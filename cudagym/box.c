@@ -18,22 +18,16 @@
  * itself was killed. The exit code is 0 when the command's was, 124 at the wall clock, else 1.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "confine.h"
+
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,19 +53,7 @@ static void limit(int resource, long long soft, long long hard) {
   if (soft >= 0 && setrlimit(resource, &value)) fail("setrlimit");
 }
 
-/* ---- Which files: Landlock. Its numbers are written out here, since headers may be older than the kernel. ---- */
-
-enum {
-  LL_CREATE = 444, LL_ADD = 445, LL_RESTRICT = 446,
-  LL_EXECUTE = 1, LL_WRITE = 1 << 1, LL_READ = 1 << 2, LL_LIST = 1 << 3, LL_MAKE_CHAR = 1 << 6, LL_MAKE_SOCKET = 1 << 9,
-  LL_MAKE_BLOCK = 1 << 11, LL_REFER = 1 << 13, LL_TRUNCATE = 1 << 14, LL_IOCTL = 1 << 15,
-  LL_OF_FILES = LL_EXECUTE | LL_WRITE | LL_READ | LL_TRUNCATE,
-};
-
-struct ll_ruleset { uint64_t files, ports, scopes; };
-struct __attribute__((packed)) ll_rule { uint64_t allowed; int32_t parent; };
-
-static int landlock_version(void) { return syscall(LL_CREATE, NULL, 0, 1); }
+/* ---- Which files ---- */
 
 static void allow(int ruleset, const char *path, uint64_t rights) {
   struct ll_rule rule = {rights, open(path, O_PATH | O_CLOEXEC)};
@@ -88,29 +70,16 @@ static void restrict_files(void) {
     if (unsafe_allowed) return;
     fail("no Landlock in this kernel");
   }
-  uint64_t all = LL_REFER - 1;
-  if (version >= 2) all |= LL_REFER;
-  if (version >= 3) all |= LL_TRUNCATE;
-  if (version >= 5) all |= LL_IOCTL;
-  struct ll_ruleset rules = {all, version >= 4 ? 3 : 0, version >= 6 ? 3 : 0};
-  int ruleset = syscall(LL_CREATE, &rules, version >= 6 ? 24 : version >= 4 ? 16 : 8, 0);
+  uint64_t all = landlock_rights(version);
+  int ruleset = landlock_ruleset(version);
   if (ruleset < 0) fail("landlock ruleset");
   for (int i = 0; i < readable_count; i++) allow(ruleset, readable[i], LL_EXECUTE | LL_READ | LL_LIST);
   allow(ruleset, ".", all & ~(LL_EXECUTE | LL_MAKE_CHAR | LL_MAKE_BLOCK | LL_MAKE_SOCKET));
   allow(ruleset, "/dev/null", (LL_READ | LL_WRITE | LL_TRUNCATE | LL_IOCTL) & all);
-  if (syscall(LL_RESTRICT, ruleset, 0)) fail("landlock");
-  close(ruleset);
+  if (landlock_enforce(ruleset)) fail("landlock");
 }
 
-/* ---- Which system calls: seccomp ---- */
-
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#else
-#error "boxes know the system calls of x86-64 and aarch64 only"
-#endif
+/* ---- Which system calls ---- */
 
 static const int compilers_calls[] = {
   SYS_brk, SYS_chdir, SYS_clock_getres, SYS_clock_gettime, SYS_clock_nanosleep, SYS_clone, SYS_close, SYS_close_range,
@@ -124,7 +93,7 @@ static const int compilers_calls[] = {
   SYS_rseq, SYS_rt_sigaction, SYS_rt_sigpending, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_rt_sigsuspend,
   SYS_rt_sigtimedwait, SYS_sched_get_priority_max, SYS_sched_get_priority_min, SYS_sched_getaffinity,
   SYS_sched_getparam, SYS_sched_getscheduler, SYS_sched_yield, SYS_sendfile, SYS_set_robust_list, SYS_set_tid_address,
-  SYS_sigaltstack, SYS_statfs, SYS_statx, SYS_sysinfo, SYS_tgkill, SYS_times, SYS_truncate, SYS_umask, SYS_uname,
+  SYS_sigaltstack, SYS_statfs, SYS_statx, SYS_sysinfo, SYS_times, SYS_truncate, SYS_umask, SYS_uname,
   SYS_unlinkat, SYS_utimensat, SYS_wait4, SYS_waitid, SYS_write, SYS_writev,
 #ifdef __x86_64__
   SYS_access, SYS_arch_prctl, SYS_chmod, SYS_dup2, SYS_fork, SYS_getdents, SYS_getpgrp, SYS_getrlimit, SYS_lstat,
@@ -135,30 +104,12 @@ static const int compilers_calls[] = {
 
 /* Other calls fail as on a kernel without them, for which C libraries are prepared. */
 static void filter_calls(void) {
-  enum { COUNT = sizeof compilers_calls / sizeof *compilers_calls };
-  struct sock_filter code[2 * COUNT + 16];
-  int n = 0;
-#define STATEMENT(operation, value) code[n++] = (struct sock_filter)BPF_STMT(operation, value)
-#define JUMP(value, yes, no) code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
-#define LOAD(field) STATEMENT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define RETURN(what) STATEMENT(BPF_RET | BPF_K, what)
-  LOAD(arch);
-  JUMP(ARCHITECTURE, 1, 0);
-  RETURN(SECCOMP_RET_KILL_PROCESS);
-  LOAD(nr);
-  for (int i = 0; i < COUNT; i++) {
-    if (compilers_calls[i] == SYS_tgkill && landlock_version() < 6) continue; /* whom it reaches is not bounded */
-    JUMP((unsigned)compilers_calls[i], 0, 1);
-    RETURN(SECCOMP_RET_ALLOW);
-  }
-  JUMP(SYS_prlimit64, 0, 4); /* one's own limits, which can only be lowered */
-  LOAD(args[0]);
-  JUMP(0, 0, 1);
-  RETURN(SECCOMP_RET_ALLOW);
-  RETURN(SECCOMP_RET_ERRNO | EPERM);
-  RETURN(SECCOMP_RET_ERRNO | ENOSYS);
-  struct sock_fprog program = {n, code};
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) && !unsafe_allowed) fail("no seccomp in this kernel");
+  struct filter filter;
+  filter_begin(&filter);
+  filter_allow(&filter, compilers_calls, sizeof compilers_calls / sizeof *compilers_calls);
+  if (landlock_version() >= 6) filter_answer(&filter, SYS_tgkill, SECCOMP_RET_ALLOW); /* which bounds whom it reaches */
+  filter_allow_if(&filter, SYS_prlimit64, 0, BPF_JEQ, 0, SECCOMP_RET_ERRNO | EPERM); /* own limits, to lower them */
+  if (filter_enforce(&filter, SECCOMP_RET_ERRNO | ENOSYS) && !unsafe_allowed) fail("no seccomp in this kernel");
 }
 
 /* Root keeps no power but that over files, which Landlock bounds: the toolkit may belong to somebody else. */

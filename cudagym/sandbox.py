@@ -266,7 +266,8 @@ def level(found: Mapping[str, bool]) -> str:
 
 
 def _box() -> Path:
-    return native("box", [Path(__file__).with_name("box.c")], [])
+    here = Path(__file__).parent
+    return native("box", [here / "box.c", here / "confine.h"], [])
 
 
 @contextmanager

@@ -6,22 +6,16 @@
  * no process or connection started. Nothing that comes out is trusted; recorder.py checks it.
  */
 #define _GNU_SOURCE
+#include "confine.h"
 #include "recorder.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 struct kernel *kernels;
 struct variable *variables;
@@ -75,23 +69,32 @@ static const struct {
     CALL(ioctl), CALL(pipe2), CALL(dup), CALL(dup3), CALL(fcntl), CALL(getcwd), CALL(chdir), CALL(prctl), CALL(setsid),
     CALL(rt_sigaction), CALL(memfd_create), CALL(mount), CALL(bpf), CALL(io_uring_setup), CALL(setrlimit), CALL(wait4),
     CALL(prlimit64), CALL(process_vm_readv), CALL(sched_setaffinity), CALL(readlinkat), CALL(faccessat),
+    CALL(newfstatat), CALL(statx),
 #ifdef SYS_fork
     CALL(open), CALL(fork), CALL(vfork), CALL(pipe), CALL(dup2), CALL(unlink), CALL(mkdir), CALL(rename), CALL(access),
     CALL(readlink), CALL(stat), CALL(creat), CALL(alarm), CALL(poll),
 #endif
 };
 
-/* A blocked system call. The loader's one openat gets the library, opened beforehand; all else ends the recording. */
+#if defined(__x86_64__)
+#define REGISTER(state, x86, arm) ((state)->uc_mcontext.gregs[REG_##x86])
+#elif defined(__aarch64__)
+#define REGISTER(state, x86, arm) ((state)->uc_mcontext.regs[arm])
+#endif
+
+/* A blocked system call. The loader's one openat gets the library, opened beforehand. Newer C libraries write fstat()
+ * as a call that can ask for files by name too, which a filter cannot see. All else ends the recording. */
 static void on_blocked_call(int signal, siginfo_t *info, void *context) {
   (void)signal;
+  ucontext_t *state = context;
   if (info->si_syscall == SYS_openat && library_fd >= 0) {
-    ucontext_t *state = context;
-#if defined(__x86_64__)
-    state->uc_mcontext.gregs[REG_RAX] = library_fd;
-#elif defined(__aarch64__)
-    state->uc_mcontext.regs[0] = library_fd;
-#endif
+    REGISTER(state, RAX, 0) = library_fd;
     library_fd = -1;
+    return;
+  }
+  if (info->si_syscall == SYS_newfstatat && !*(const char *)REGISTER(state, RSI, 1)) {
+    int failed = syscall(SYS_fstat, (int)REGISTER(state, RDI, 0), REGISTER(state, RDX, 2));
+    REGISTER(state, RAX, 0) = failed ? -errno : 0;
     return;
   }
   char text[32];
@@ -125,67 +128,46 @@ static void catch_signals(void) {
 
 /* ---- The system-call filter ---- */
 
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#define INTEGER_REGISTERS 6
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#define INTEGER_REGISTERS 8
-#else
-#error "the recorder knows the calling conventions of x86-64 and aarch64 only"
-#endif
-
-/* What the loader, malloc, stdio on open descriptors, clocks and abort need; none of it reaches outside. */
+/* What is allowed reaches nothing outside of this process but its four descriptors: stdin, which has been read, and
+ * stdout, stderr and the plan, of which the box keeps so many bytes. */
 static const int allowed[] = {
-    SYS_read, SYS_write, SYS_writev, SYS_close, SYS_fstat, SYS_lseek, SYS_pread64, SYS_mmap, SYS_mprotect, SYS_munmap,
-    SYS_mremap, SYS_brk, SYS_madvise, SYS_futex, SYS_exit, SYS_exit_group, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-    SYS_sigaltstack, SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
-    SYS_sched_yield, SYS_getpid, SYS_gettid, SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_sched_getaffinity, SYS_getcpu,
-    SYS_restart_syscall,
+    /* The loader reads the library that was opened for it; stdio reads and writes open descriptors. */
+    SYS_read, SYS_pread64, SYS_write, SYS_writev, SYS_close, SYS_fstat, SYS_lseek,
+    /* The loader maps segments and protects them; malloc. Bounded by the address space. Code that the candidate maps
+     * for itself may do no more than the code it came with. */
+    SYS_mmap, SYS_mprotect, SYS_munmap, SYS_mremap, SYS_madvise, SYS_brk,
+    /* Locks, which C++ takes even with a single thread. Bounded by CPU time and the wall clock, as sleeping is. */
+    SYS_futex, SYS_sched_yield, SYS_nanosleep, SYS_clock_nanosleep, SYS_restart_syscall,
+    /* Clocks, where the fast path in user space does not serve: nothing that is measured here is believed. */
+    SYS_clock_gettime, SYS_clock_getres, SYS_gettimeofday,
 #ifdef SYS_time
     SYS_time,
 #endif
+    /* Ending, and abort(), which unblocks its signal; handlers of ours return. */
+    SYS_exit, SYS_exit_group, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack,
+    /* Questions whose answers are no secrets: std::random_device, thread counts, memory sizes. */
+    SYS_getpid, SYS_gettid, SYS_getrandom, SYS_uname, SYS_sysinfo, SYS_sched_getaffinity, SYS_getcpu,
 };
 
 static void close_box(void) {
-  struct sock_filter code[3 * sizeof allowed / sizeof *allowed + 32];
-  int n = 0;
-#define STATEMENT(operation, value) code[n++] = (struct sock_filter)BPF_STMT(operation, value)
-#define JUMP(operation, value, yes, no) code[n++] = (struct sock_filter)BPF_JUMP(operation, value, yes, no)
-#define LOAD(field) STATEMENT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define RETURN(what) STATEMENT(BPF_RET | BPF_K, what)
-  LOAD(arch); /* refuses the 32-bit entry, whose numbers differ */
-  JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0);
-  RETURN(SECCOMP_RET_KILL_PROCESS);
-  LOAD(nr);
-  for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
-    JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
-    RETURN(SECCOMP_RET_ALLOW);
-  }
-  JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1); /* its flags cannot be seen: have it fall back to clone */
-  RETURN(SECCOMP_RET_ERRNO | ENOSYS);
-  JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 4); /* abort() signals itself */
-  LOAD(args[0]);
-  JUMP(BPF_JMP | BPF_JEQ | BPF_K, getpid(), 0, 1);
-  RETURN(SECCOMP_RET_ALLOW);
-  RETURN(SECCOMP_RET_TRAP);
-  JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigaction, 0, 4); /* the thread library's own two signals, no others */
-  LOAD(args[0]);
-  JUMP(BPF_JMP | BPF_JGE | BPF_K, 32, 0, 1);
-  RETURN(SECCOMP_RET_ALLOW);
-  RETURN(SECCOMP_RET_TRAP);
-  JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_newfstatat, 0, 4); /* fstat() in newer C libraries */
-  LOAD(args[3]);
-  JUMP(BPF_JMP | BPF_JSET | BPF_K, AT_EMPTY_PATH, 0, 1);
-  RETURN(SECCOMP_RET_ALLOW);
-  RETURN(SECCOMP_RET_TRAP);
-  RETURN(SECCOMP_RET_TRAP);
-  struct sock_fprog program = {n, code};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program)) {
+  struct filter filter;
+  filter_begin(&filter);
+  filter_allow(&filter, allowed, sizeof allowed / sizeof *allowed);
+  filter_answer(&filter, SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS); /* so that clone is tried, which has a name */
+  filter_allow_if(&filter, SYS_tgkill, 0, BPF_JEQ, getpid(), SECCOMP_RET_TRAP); /* abort() signals itself */
+  /* The thread library's own two signals, no others: what ends a recording stays ours to report. */
+  filter_allow_if(&filter, SYS_rt_sigaction, 0, BPF_JGE, 32, SECCOMP_RET_TRAP);
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || filter_enforce(&filter, SECCOMP_RET_TRAP)) {
     perror("recorder: seccomp");
     _exit(96);
   }
 }
+
+#if defined(__x86_64__)
+#define INTEGER_REGISTERS 6
+#elif defined(__aarch64__)
+#define INTEGER_REGISTERS 8
+#endif
 
 /* ---- Input and the call ---- */
 

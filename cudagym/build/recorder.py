@@ -51,11 +51,14 @@ _INSTEAD = (
 )  # fmt: skip
 _MEANINGS = {
     "clone": "starting a process or thread",
+    "newfstatat": "looking for a file",
+    "stat": "looking for a file",
     "execve": "running a program",
     "open": "opening a file",
     "openat": "opening a file",
     "rt_sigaction": "handling a signal",
     "socket": "opening a connection",
+    "statx": "looking for a file",
 }
 
 
@@ -124,7 +127,7 @@ def _worker(toolchain: Toolchain) -> Path:
     here = Path(__file__).parent
     return native(
         "recorder",
-        [here / "recorder.c", here / "recorder_cudart.c", here / "recorder.h"],
+        [here / "recorder.c", here / "recorder_cudart.c", here / "recorder.h", here.parent / "confine.h"],
         # Only the runtime's names are visible to the candidate; the libraries it may need are loaded beforehand.
         [f"-I{toolchain.include}", "-Wl,--dynamic-list=exports", "-Wl,--no-as-needed", *_LIBRARIES],
         {
