@@ -1,7 +1,9 @@
 """A process that works for the judge: it is sent requests one at a time, and answers each.
 
-Both ends talk over a socket pair: an 8-byte length, a JSON object, and file descriptors beside it. The child holds
-no seed, reference or tolerance. It ends by itself when the judge's process ends, even in the middle of a request.
+Both ends talk over a socket pair in messages: what it is, how long it is, and that many bytes. A request has file
+descriptors beside it; while the child works on it, it may put questions. It holds no seed, reference or tolerance. It
+ends by itself when the judge's process ends, even in the middle of a request. As it runs a candidate's code, nothing
+that it says is trusted to make sense or to end.
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from cudagym.errors import CudagymError, Disturbed, GraderError, InfrastructureError, LaunchFailed, Unsupported
 from cudagym.record import Record
@@ -28,7 +33,13 @@ MAX_FDS = 64
 """Descriptors beside one message. The kernel's limit is 253."""
 _REAP_SECONDS = 60.0
 """That a killed child may take to end: a driver may have to tear down a context under a kernel that never ends."""
-_LENGTH = struct.Struct("<Q")
+_HEAD = struct.Struct("<cQ")
+_REQUEST, _REPLY, _QUESTION, _ANSWER = b"r", b"=", b"?", b"!"
+_LARGEST_BYTES = 256 << 20
+"""Of a message of the child."""
+_MAX_MESSAGES = 4096
+"""Of the child to one request."""
+T = TypeVar("T", bound=Record)
 _KEPT = ("PATH", "HOME", "CUDAGYM_CACHE", "XDG_CACHE_HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "TMPDIR", "LANG")
 
 
@@ -79,17 +90,27 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
-    def ask(self, body: bytes, fds: Sequence[int], seconds: float, doing: str) -> dict[str, Any]:
-        """Its answer, within `seconds`. Calls must not overlap.
+    def ask(
+        self,
+        body: bytes,
+        fds: Sequence[int],
+        seconds: float,
+        doing: str,
+        form: type[T],
+        advise: Callable[[bytes], bytes] | None = None,
+    ) -> T:
+        """Its answer, of this form, within `seconds`. Calls must not overlap.
 
+        `advise` answers the child's questions, and raises ValueError for those that make no sense.
         Raises what the child's failure says, TimeoutError, Disturbed when it was killed, or GraderError when it died
-        otherwise: it had been `doing` what.
+        otherwise or talks nonsense: it had been `doing` what.
         """
-        connection = self._connect()
-        connection.settimeout(seconds)
+        line = Line(self._connect(), until=time.monotonic() + seconds)
         try:
-            _send(connection, body, fds)
-            answer, _ = _receive(connection)
+            line.send(_REQUEST, body, fds)
+            reply = json.loads(_reply(line, advise))
+            failure = Failure.model_validate(reply["failure"]) if "failure" in reply else None
+            answer = None if failure else form.model_validate(reply["answer"])
         except TimeoutError:
             self.stop()
             raise
@@ -100,11 +121,13 @@ class Child:
                     raise Disturbed(f"the executor was killed while it {doing}") from None
                 how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
                 raise GraderError(f"the executor died {how} while it {doing}") from None
+            if isinstance(error, ValueError | LookupError | TypeError | RecursionError):
+                raise GraderError(f"the executor talked nonsense while it {doing}: {str(error)[:200]}") from None
             raise
-        reply: dict[str, Any] = json.loads(answer)
-        if "failure" in reply:
-            raise Failure.model_validate(reply["failure"]).raised()
-        return reply
+        if answer is None:
+            assert failure is not None
+            raise failure.raised()
+        return answer
 
     @property
     def is_running(self) -> bool:
@@ -140,16 +163,26 @@ class Child:
         self.stop()
         ours, theirs = socket.socketpair()
         with theirs:
-            # A session of its own: Ctrl-C in the terminal reaches the judge, which then closes the socket.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module, str(theirs.fileno()), *self._arguments],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-                env=environment(self._kept) | dict(self._given),
-            )
+            self._process = _starter(os.getpid()).submit(self._start, theirs.fileno()).result()
         self._socket = ours
         return ours
+
+    def _start(self, connection: int) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C in the terminal reaches the judge, which then closes the socket.
+        return subprocess.Popen(
+            [sys.executable, "-m", self._module, str(connection), *self._arguments],
+            pass_fds=[connection],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=environment(self._kept) | dict(self._given),
+        )
+
+
+@cache
+def _starter(process: int) -> ThreadPoolExecutor:
+    """The thread of this `process` that starts children: as the kernel ends some with it, it must outlive callers."""
+    del process  # after a fork there is none
+    return ThreadPoolExecutor(1, "cudagym-children")
 
 
 def environment(kept: Sequence[str] = ()) -> dict[str, str]:
@@ -160,47 +193,92 @@ def environment(kept: Sequence[str] = ()) -> dict[str, str]:
     return found
 
 
-def serve(connection: socket.socket, answer: Callable[[bytes, list[int]], dict[str, Any]]) -> None:
-    """The child's loop: answer requests until the judge closes its end. Descriptors are closed after each."""
+def begin(*, watched: bool = True) -> None:
+    """The child's first step. A thread of its own sees to it that it ends with its parent, if it is `watched`."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _die_with_parent(os.getppid())
+    if watched:
+        _die_with_parent(os.getppid())
+
+
+def serve(line: Line, answer: Callable[[bytes, list[int]], dict[str, Any]]) -> None:
+    """The child's loop: answer requests until the judge closes its end. Descriptors are closed after each."""
     while True:
         try:
-            body, fds = _receive(connection)
+            body, fds = line.receive_with_fds()
         except (EOFError, ConnectionResetError):
             return
         reply = answer(body, fds)
         for fd in fds:
             os.close(fd)
-        _send(connection, json.dumps(reply).encode())
+        line.send(_REPLY, json.dumps(reply).encode())
 
 
-def _send(connection: socket.socket, body: bytes, fds: Sequence[int] = ()) -> None:
-    if fds:
-        socket.send_fds(connection, [_LENGTH.pack(len(body))], list(fds))
-    else:
-        connection.sendall(_LENGTH.pack(len(body)))
-    connection.sendall(body)
+class Line:
+    """One end of the socket, with an end to its patience (on time.monotonic) where the other end is not trusted."""
+
+    def __init__(self, connection: socket.socket, until: float | None = None) -> None:
+        self._socket, self._until = connection, until
+
+    def send(self, kind: bytes, body: bytes, fds: Sequence[int] = ()) -> None:
+        self._be_patient()
+        head = _HEAD.pack(kind, len(body))
+        if fds:
+            socket.send_fds(self._socket, [head], list(fds))
+        else:
+            self._socket.sendall(head)
+        self._socket.sendall(body)
+
+    def receive(self) -> tuple[bytes, bytes]:
+        """What the next message is, and its bytes; descriptors beside it are not taken.
+
+        Raises EOFError when the other end has closed, ValueError when the message is too long.
+        """
+        return self._rest(self._some(_HEAD.size))
+
+    def receive_with_fds(self) -> tuple[bytes, list[int]]:
+        """The bytes of the next message, and the descriptors beside it. Raises EOFError."""
+        head, fds, _, _ = socket.recv_fds(self._socket, _HEAD.size, MAX_FDS)
+        return self._rest(head or self._some(1))[1], fds
+
+    def ask(self, question: bytes) -> bytes:
+        """The judge's answer to a question of the child."""
+        self.send(_QUESTION, question)
+        return self.receive()[1]
+
+    def _rest(self, head: bytes) -> tuple[bytes, bytes]:
+        while len(head) < _HEAD.size:
+            head += self._some(_HEAD.size - len(head))
+        kind, length = _HEAD.unpack(head)
+        if self._until is not None and length > _LARGEST_BYTES:
+            raise ValueError(f"a message of {length} bytes")
+        body = bytearray()
+        while len(body) < length:
+            body += self._some(min(length - len(body), 1 << 20))
+        return kind, bytes(body)
+
+    def _some(self, size: int) -> bytes:
+        self._be_patient()
+        data = self._socket.recv(size)
+        if not data:
+            raise EOFError
+        return data
+
+    def _be_patient(self) -> None:
+        if self._until is not None:
+            self._socket.settimeout(max(self._until - time.monotonic(), 1e-3))
 
 
-def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
-    """The next message and its descriptors. Raises EOFError when the other end has closed."""
-    head, fds, _, _ = socket.recv_fds(connection, _LENGTH.size, MAX_FDS)
-    while len(head) < _LENGTH.size:
-        head += _receive_some(connection, _LENGTH.size - len(head))
-    (length,) = _LENGTH.unpack(head)
-    body = bytearray()
-    while len(body) < length:
-        body += _receive_some(connection, min(length - len(body), 1 << 20))
-    return bytes(body), fds
-
-
-def _receive_some(connection: socket.socket, size: int) -> bytes:
-    data = connection.recv(size)
-    if not data:
-        raise EOFError
-    return data
+def _reply(line: Line, advise: Callable[[bytes], bytes] | None) -> bytes:
+    """What the child says in the end, after its questions. Raises ValueError for nonsense."""
+    for _ in range(_MAX_MESSAGES):
+        kind, body = line.receive()
+        if kind == _REPLY:
+            return body
+        if kind != _QUESTION or advise is None:
+            raise ValueError(f"a message of kind {kind!r}")
+        line.send(_ANSWER, advise(body))
+    raise ValueError("more questions than work")
 
 
 def _die_with_parent(parent: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 from types import TracebackType
@@ -13,16 +14,17 @@ from cudagym.errors import InfrastructureError
 
 
 class SharedMemory:
-    """`size` zeroed bytes behind a memfd. Closing it unmaps and gives the memory back.
+    """`size` zeroed bytes behind a memfd, which nobody can shrink. Closing it unmaps and gives the memory back.
 
     Raises InfrastructureError when the machine has not that much memory.
     """
 
     def __init__(self, name: str, size: int) -> None:
         self.name, self.size = name, size
-        self.fd = os.memfd_create(f"cudagym-{name}", os.MFD_CLOEXEC)
+        self.fd = os.memfd_create(f"cudagym-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(self.fd, max(size, 1))
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
             self._map = mmap.mmap(self.fd, max(size, 1))
         except OSError as error:
             os.close(self.fd)

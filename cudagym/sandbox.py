@@ -16,6 +16,7 @@ import fcntl
 import functools
 import os
 import re
+import secrets
 import selectors
 import shutil
 import signal
@@ -236,6 +237,39 @@ def _sweep() -> None:
             pass  # somebody works in it
         finally:
             os.close(held)
+
+
+def private_user() -> int:
+    """A user (and group) for one box alone, drawn at random; 0 where this process may not run things as other users."""
+    users = _private_users()
+    return secrets.choice(users) if users else 0
+
+
+@functools.cache
+def _private_users() -> range:
+    """Users that are nobody's: none unless this is root with its usual powers over them."""
+    status = Path("/proc/self/status").read_text()
+    powers = re.search(r"^CapEff:\s*(\w+)", status, re.MULTILINE)
+    if os.geteuid() or powers is None or _POWERS & ~int(powers[1], 16):
+        return range(0)
+    maps = [Path(f"/proc/self/{kind}_map").read_text().splitlines() for kind in ("uid", "gid")]
+    for users in _UNUSED_USERS:
+        if all(any(_covers(line, users) for line in lines) for lines in maps):
+            return users
+    return range(0)
+
+
+def _covers(line: str, users: range) -> bool:
+    """Whether a line of a user namespace's map (first inside, first outside, how many) has these users."""
+    first, _, count = map(int, line.split())
+    return first <= users.start and users.stop <= first + count
+
+
+_UNUSED_USERS = (range(0x7000_0000, 0x7FFF_FFFE), range(61184, 65520))
+"""The first are in nobody's use by systemd's table of users; the second, which small user namespaces have too, it gives
+to services while they run."""
+_POWERS = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7
+"""CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETGID and CAP_SETUID."""
 
 
 def describe() -> dict[str, bool]:

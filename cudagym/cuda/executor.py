@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 from cudagym.build.program import Program
-from cudagym.child import MAX_FDS, Child, Failure, serve
+from cudagym.child import MAX_FDS, Child, Failure, Line, begin, serve
 from cudagym.cuda.card import ENVIRONMENT, KEPT, Monitor, Reading
 from cudagym.cuda.context import Context, Hung
 from cudagym.cuda.driver import DriverError
@@ -82,8 +82,7 @@ class Executor:
         with turn(self._uuid, stopped) as queue, self._lock:
             self._served = owner
             try:
-                reply = self._child.ask(body, [*fds, queue], seconds, "ran the candidate's kernels")
-                answer = Answer.model_validate(reply["answer"])
+                answer = self._child.ask(body, [*fds, queue], seconds, "ran the candidate's kernels", Answer)
             except TimeoutError:
                 raise InfrastructureError(
                     f"the card's driver gave no answer within {seconds:.0f} s; look at nvidia-smi and the kernel's log"
@@ -198,4 +197,5 @@ def _span(values: list[int]) -> tuple[int, int] | None:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])), _Server(int(sys.argv[2])).answer)
+    begin()
+    serve(Line(socket.socket(fileno=int(sys.argv[1]))), _Server(int(sys.argv[2])).answer)

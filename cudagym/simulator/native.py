@@ -24,7 +24,7 @@ from cudagym.simulator.lower import Lowered
 
 _HERE = Path(__file__).parent
 _C_SOURCES = ("barriers.c", "heap.c", "math.c", "matrix.c", "memory.c", "parallel.c", "schedule.c", "watch.c")
-_WITHOUT_EFFECT = ("executor.py", "faults.py", "gpu.py", "machine.py")
+_WITHOUT_EFFECT = ("enclosure.c", "enclosure.py", "executor.py", "faults.py", "gpu.py", "machine.py")
 """Modules beside this one that compiled code does not depend on."""
 _LAYOUT = (
     "pc", "live", "barred", "synced", "prefer", "fuel", "steps", "since", "counts", "tid", "ctaid", "shape", "params",
@@ -116,13 +116,41 @@ def _flags() -> tuple[str, ...]:
     return ("-O3", tune, "-ffp-contract=off", "-fPIC", "-shared", "-pthread", "-lm")
 
 
+class Compiled(NamedTuple):
+    """A kernel that LLVM has compiled."""
+
+    code: bytes
+    """A relocatable object."""
+    register_bytes: int
+    """That a warp needs for its registers."""
+
+
+class Objects:
+    """Compiled kernels by key, on disk."""
+
+    def get(self, key: str) -> Compiled | None:
+        return Store("jit").read(key, lambda files: Compiled(files["kernel.o"], int(files["registers"])))
+
+    def put(self, key: str, compiled: Compiled) -> None:
+        Store("jit").put(key, {"kernel.o": compiled.code, "registers": str(compiled.register_bytes).encode()})
+
+
+_objects = Objects()
+
+
+def keep_objects_in(objects: Objects) -> None:
+    """Has this process keep what it compiles elsewhere, because it may open no file."""
+    global _objects
+    _objects = objects
+
+
 class NativeKernel:
     """A compiled kernel in memory. Its code lives as long as this object."""
 
-    def __init__(self, code: bytes, register_bytes: int) -> None:
-        self.register_bytes = register_bytes
+    def __init__(self, compiled: Compiled) -> None:
+        self.register_bytes = compiled.register_bytes
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
-        self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code))
+        self._engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(compiled.code))
         self._engine.finalize_object()
         self.address = self._engine.get_function_address("kernel")
         if not self.address:
@@ -131,40 +159,42 @@ class NativeKernel:
 
 def native_kernel(key: str, lower: Callable[[], Lowered]) -> NativeKernel:
     """The kernel that the cache holds under `key`, else what `lower` says, compiled and kept."""
-    _initialise()
-    store = Store("jit")
+    initialise()
     full_key = key_of(key, host_key())
-    found = store.read(full_key, _native_kernel)
-    if found is None:
+    compiled = _objects.get(full_key)
+    if compiled is None:
         lowered = lower()
         try:
             module = llvm.parse_assembly(lowered.ir)
         except RuntimeError as error:
             what = " ".join(str(error).split())[:150]
             raise GraderError(f"the kernel's PTX has types that do not fit together: {what}") from error
-        code = _target_machine().emit_object(module)
-        files = {"kernel.o": code, "registers": str(lowered.register_bytes).encode()}
-        store.put(full_key, files)
-        found = _native_kernel(files)
-    return found
-
-
-def _native_kernel(files: dict[str, bytes]) -> NativeKernel:
-    return NativeKernel(files["kernel.o"], int(files["registers"]))
+        compiled = Compiled(_target_machine().emit_object(module), lowered.register_bytes)
+        _objects.put(full_key, compiled)
+    return NativeKernel(compiled)
 
 
 @cache
-def _initialise() -> None:
-    """Makes the runtime's functions known to the linker of compiled code."""
+def initialise() -> None:
+    """Makes the runtime's functions known to the linker of compiled code. Afterwards no file is needed."""
+    host_key()
+    _host()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.load_library_permanently(str(runtime().path))
 
 
+@cache
+def _host() -> tuple[str, str]:
+    """This processor and its features, which LLVM reads from a file on some machines."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
 def _target_machine() -> llvm.TargetMachine:
+    cpu, features = _host()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
+        cpu=cpu,
+        features=features,
         opt=_CODE_LEVEL,
         reloc="static",
         codemodel="jitdefault",

@@ -154,7 +154,7 @@ def follow(
     Blocks see what those before them stored. Raises Unfollowable for an unknown instruction, a wrong address, or
     blocks that wait for what never comes.
     """
-    library, operations = _library()
+    library, operations = follower()
     limits = limits or FollowLimits()
     decoded = decode(kernel, operations)
     banks = _banks(kernel, image, launch, memory, variables)
@@ -273,7 +273,7 @@ def _pool(kernel: SassKernel, decoded: Decoded, banks: Mapping[int, bytes]) -> W
 
 
 @functools.cache
-def _library() -> tuple[ctypes.CDLL, tuple[str, ...]]:
+def follower() -> tuple[ctypes.CDLL, tuple[str, ...]]:
     """The C library and the names of its operations."""
     tune = "-mcpu=native" if platform.machine() == "aarch64" else "-march=native"
     flags = ("-O3", tune, "-ffp-contract=off", "-fPIC", "-shared", "-lm")

@@ -108,7 +108,7 @@ def replay(ops: ctypes.Array[Op], chip: Chip, traces: Traces, blocks: Sequence[i
     """Replays the traces with the numbers `blocks` in this order, `resident` of them at a time."""
     result, ends = _Result(), np.zeros(len(blocks))
     stalls = np.zeros((len(ops), len(REASONS)))
-    ready = _library().clock_replay(
+    ready = replayer().clock_replay(
         ops,
         len(ops),
         ctypes.byref(chip),
@@ -155,7 +155,7 @@ def wave(
         kind.stores, kind.atomic = op.kind == _STORE, op.kind == _ATOMIC
     counts, warming = (np.zeros((len(ops), len(TRAFFIC)), np.uint64) for _ in range(2))
     state = _Wave(l1_bytes=l1_bytes, l2_bytes=l2_bytes, sms=sms, resident=resident, sampling=sampling)
-    ready = _library().clock_wave(
+    ready = replayer().clock_wave(
         kinds,
         counts.ctypes.data_as(ctypes.c_void_p),
         warming.ctypes.data_as(ctypes.c_void_p),
@@ -177,7 +177,7 @@ def _pointers(traces: Traces, blocks: Sequence[int]) -> ctypes.Array[ctypes.c_vo
 
 
 @cache
-def _library() -> ctypes.CDLL:
+def replayer() -> ctypes.CDLL:
     tune = "-mcpu=native" if platform.machine() == "aarch64" else "-march=native"
     sources = [_HERE / name for name in ("replay.c", "wave.c", "cache.h", "trace.h")]
     path = native("clock.so", sources, ("-O3", tune, "-fPIC", "-shared", "-lm"), {"processor": platform.processor()})
