@@ -88,9 +88,7 @@ _SINGLE_THREADED = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MK
 """Libraries of the child start no threads of their own before it has shut itself in."""
 _KEY = re.compile(rb"[0-9a-f]{64}")
 _COUNT = struct.Struct("<Q")
-_LINE_NUMBER = re.compile(
-    r"^\s*\.loc\s\d+ \d+ \d+(, function_name [\w$]+, inlined_at \d+ \d+ \d+)?$", re.MULTILINE
-)
+_LINE_NUMBER = re.compile(r"^\s*\.loc\s\d+ \d+ \d+(, function_name [\w$]+, inlined_at \d+ \d+ \d+)?$", re.MULTILINE)
 """Lines of PTX that change when a comment is added, and that code does not depend on."""
 
 

@@ -73,7 +73,7 @@ def test_the_channel_is_apart_from_the_output_and_both_are_bounded(tmp_path: Pat
     [("while :; do :; done", signal.SIGXCPU), ("head -c 100000 /dev/zero > big; kill -9 $$", signal.SIGKILL)],
 )
 def test_limits_on_cpu_time_and_files(tmp_path: Path, script: str, number: int) -> None:
-    result = shell(script, tmp_path)
+    result = shell(script, tmp_path, LIMITS.model_copy(update={"wall_seconds": 120.0}))
     assert result.signal == number
     assert result.over_cpu == (number == signal.SIGXCPU)
     assert not (tmp_path / "big").exists() or (tmp_path / "big").stat().st_size <= 1 << 16

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cudagym.build.program import LaunchPlan, Module, Program
+from cudagym.child import Child
 from cudagym.device import Limits
 from cudagym.errors import GraderError
 from cudagym.memory import SharedMemory
@@ -255,14 +256,14 @@ def message(kind: bytes, body: bytes, length: int | None = None) -> bytes:
 @pytest.mark.parametrize(
     ("says", "often", "complaint"),
     [
-        (message(b"=", b"{]"), "once", "makes no sense"),
-        (message(b"=", b"", length=1 << 60), "once", "makes no sense"),
-        (message(b"=", b"{}"), "once", "is empty"),
-        (message(b"=", b"[" * 30_000), "once", "makes no sense"),
-        (message(b"x", b""), "once", "makes no sense"),
-        (message(b"+", b"0" * 64), "once", "makes no sense"),
-        (message(b"?", b"../" * 21 + b"."), "once", "makes no sense"),
-        (message(b"?", b"0" * 64), "always", "makes no sense|no answer within"),
+        (message(b"=", b"{]"), "once", "talked nonsense"),
+        (message(b"=", b"", length=1 << 60), "once", "talked nonsense"),
+        (message(b"=", b"{}"), "once", "talked nonsense"),
+        (message(b"=", b"[" * 30_000), "once", "talked nonsense"),
+        (message(b"x", b""), "once", "talked nonsense"),
+        (message(b"?", b"0" * 65), "once", "talked nonsense"),
+        (message(b"?", b"../" * 21 + b"."), "once", "talked nonsense"),
+        (message(b"?", b"0" * 64), "always", "talked nonsense|no answer within"),
         (message(b"=", b"", length=9), "once", "no answer within"),
         (b"", "once", "died with exit code 0"),
     ],
@@ -271,11 +272,11 @@ def message(kind: bytes, body: bytes, length: int | None = None) -> bytes:
 def test_a_child_that_lies_is_the_graders_error(
     monkeypatch: pytest.MonkeyPatch, says: bytes, often: str, complaint: str
 ) -> None:
-    def start(connection: int) -> subprocess.Popen[bytes]:
+    def start(_: Child, connection: int) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-I", "-S", "-c", LIAR, str(connection), says.hex(), often]
         return subprocess.Popen(words, pass_fds=[connection])
 
-    monkeypatch.setattr(executor, "_start", start)
+    monkeypatch.setattr(Child, "_start", start)
     monkeypatch.setattr(executor, "_GRACE_SECONDS", 2.0)
     request = Request(gpu="h100", program=program(), buffers=(), limits=Limits(wall_seconds=1))
     held = open_files()
