@@ -98,7 +98,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (root / "log").open("wb") as log:
         started = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"WANDB_MODE": "offline"})
         second = root / "chat" / "checkpoints" / "grpo" / "trainer" / "checkpoint-2" / "trainer_state.json"
-        until = time.monotonic() + 240
+        until = time.monotonic() + 600
         while not second.exists() and started.poll() is None and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(0.2)  # until it is written
