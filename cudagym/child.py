@@ -83,10 +83,18 @@ class Child:
     """The judge's handle on the process that `python -m module` makes: started on first use, and after it ended."""
 
     def __init__(
-        self, module: str, *arguments: str, kept: Sequence[str] = (), given: Mapping[str, str] | None = None
+        self,
+        module: str,
+        *arguments: str,
+        kept: Sequence[str] = (),
+        given: Mapping[str, str] | None = None,
+        mute: bool = False,
     ) -> None:
-        """`kept` names environment variables that it needs beside the usual, `given` holds others."""
+        """`kept` names environment variables that it needs beside the usual, `given` holds others. What a
+        child writes to standard output is nobody's; a `mute` one has no standard error either.
+        """
         self._module, self._arguments, self._kept, self._given = module, arguments, kept, given or {}
+        self._errors = subprocess.DEVNULL if mute else None
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
@@ -173,6 +181,8 @@ class Child:
             [sys.executable, "-m", self._module, str(connection), *self._arguments],
             pass_fds=[connection],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
             start_new_session=True,
             env=environment(self._kept) | dict(self._given),
         )

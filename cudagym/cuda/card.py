@@ -19,9 +19,15 @@ from cudagym.errors import InfrastructureError
 from cudagym.hardware import GPU, GPUS
 from cudagym.record import Record
 
-ENVIRONMENT = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_DISABLE_PTX_JIT": "1", "CUDA_CACHE_DISABLE": "1"}
-"""Of processes that load the driver ("CUDA Environment Variables"): cards in nvidia-smi's order, no compiler."""
-KEPT = ("CUDA_VISIBLE_DEVICES", "CUDAGYM_STANDIN")
+ENVIRONMENT = {
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "CUDA_DISABLE_PTX_JIT": "1",
+    "CUDA_CACHE_DISABLE": "1",
+    "CUDA_MODULE_LOADING": "EAGER",
+}
+"""Of processes that load the driver ("CUDA Environment Variables"): cards in nvidia-smi's order, no compiler, and
+nothing that is loaded at a kernel's first launch."""
+KEPT = ("CUDA_VISIBLE_DEVICES",)
 
 DRIVER_NAMES = {
     "NVIDIA A100-PCIE-40GB": "a100-pcie-40gb",

@@ -38,7 +38,6 @@ class Context:
             self.stream = driver("cuStreamCreate", flags)
             self.memory = DeviceMemory(driver, index)
             self.pci: str = driver("cuDeviceGetPCIBusId", 32, self.device).split(b"\0")[0].decode()
-            self.l2_bytes = driver.attribute(self.device, "L2_CACHE_SIZE")
             self.persists = driver.attribute(self.device, "MAX_PERSISTING_L2_CACHE_SIZE") > 0
             self._check_health()
         except DriverError as error:

@@ -42,6 +42,8 @@ class Request(Record):
     limits: Limits
     rounds: Rounds = Rounds()
     protocol: Protocol | None = None
+    sweep_bytes: int = 0
+    """That are written before each repetition."""
     seed: int = 0
 
     @property
@@ -65,7 +67,8 @@ class Executor:
     def __init__(self, index: int, uuid: str) -> None:
         self._uuid = uuid
         self._lock = threading.Lock()
-        self._child = Child("cudagym.cuda.executor", str(index), kept=KEPT, given=ENVIRONMENT)
+        # Kernels can print, and the driver prints their failed assertions: neither belongs in a terminal.
+        self._child = Child("cudagym.cuda.executor", str(index), kept=KEPT, given=ENVIRONMENT, mute=True)
         self._served: object = None
 
     def run(self, request: Request, owner: object, stopped: threading.Event) -> Answer:
@@ -145,7 +148,7 @@ class _Server:
                     if not buffer.read_only:
                         context.memory.read(replay.arrays[buffer.slot].address, data)
         else:
-            repeated = Repeated(replay, contents, request.rounds.probes, request.seed)
+            repeated = Repeated(replay, contents, request.rounds.probes, request.sweep_bytes, request.seed)
             faults, timed, lost = self._measured(context, repeated, request.protocol)
         if not lost:
             replay.close()

@@ -16,6 +16,9 @@ from cudagym.hardware import GPU
 HANG_SECONDS = 10.0
 """Of a checked run, all its launches together: honest ones take milliseconds on a card."""
 
+SWEEPS = 2
+"""Before each repetition this many times the L2's size is written, at least."""
+
 _executors: dict[str, tuple[Executor, set[int]]] = {}
 """By the card's UUID: its process, and which devices of this process use it."""
 _executors_lock = threading.Lock()
@@ -78,6 +81,7 @@ class CudaGPU:
                 limits=limits or Limits(),
                 rounds=rounds or Rounds(),
                 protocol=self._protocol,
+                sweep_bytes=max(SWEEPS * self.card.l2_bytes, int(self._protocol.sweep_us * self._gpu.bandwidth / 1e6)),
                 seed=seed,
             )
         )

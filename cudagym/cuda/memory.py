@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cudagym.build.program import FIRST_ADDRESS, SLOT_BITS, SLOT_BYTES, KernelParameter, address_of, slot_of
-from cudagym.cuda.driver import Driver
+from cudagym.cuda.driver import Driver, DriverError
 from cudagym.record import Record
 
 GUARD = 0xC7
@@ -56,7 +56,7 @@ class DeviceMemory:
         """
         mapped = -(-max(size, 1) // self.granularity) * self.granularity
         reserved = mapped if mapped >= SLOT_BYTES else mapped + self.granularity
-        address = int(self._driver("cuMemAddressReserve", reserved, 0, at, 0))
+        address = self._reserve(reserved, at)
         try:
             handle = self._driver("cuMemCreate", mapped, self._properties, 0)
         except BaseException:
@@ -67,6 +67,14 @@ class DeviceMemory:
         region = Region(address=address, size=size, mapped=mapped, reserved=reserved, handle=handle)
         self._regions.append(region)
         return region
+
+    def _reserve(self, size: int, at: int) -> int:
+        try:
+            return int(self._driver("cuMemAddressReserve", size, 0, at, 0))
+        except DriverError:
+            if not at:
+                raise
+            return int(self._driver("cuMemAddressReserve", size, 0, 0, 0))
 
     def unmap(self, region: Region) -> None:
         """Give it back. The card must be idle."""

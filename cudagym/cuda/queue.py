@@ -1,7 +1,8 @@
 """The queue for a card: whoever uses it waits until nobody else does, in this process or another.
 
 A lock on a file per card, which the executor shares while it works: it is free again when the last of the two has
-let go, whatever became of the other. Compiling, recording and comparing need no card and wait for nobody.
+let go, whatever became of the other. Whoever comes next waits at a door, a second lock, which the last user must pass
+to come again: nobody is passed over for ever. Compiling, recording and comparing need no card and wait for nobody.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import fcntl
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,24 +26,29 @@ def turn(uuid: str, stopped: threading.Event) -> Iterator[int]:
 
     Raises Disturbed when `stopped` is set before, InfrastructureError when the lock cannot be opened.
     """
-    fd = _open(Path(tempfile.gettempdir()) / f"cudagym-card-{uuid}.lock")
+    folder = Path(tempfile.gettempdir())
+    door, fd = (_open(folder / f"cudagym-card-{uuid}.{part}") for part in ("door", "lock"))
     try:
-        while not _locked(fd):
-            if stopped.is_set():
-                raise Disturbed("the run was interrupted while it waited for the card")
-            time.sleep(_NAP_SECONDS)
+        try:
+            _wait(door, stopped)
+            _wait(fd, stopped)
+        finally:
+            os.close(door)
         yield fd
         fcntl.flock(fd, fcntl.LOCK_UN)
     finally:
         os.close(fd)
 
 
-def _locked(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _wait(fd: int, stopped: threading.Event) -> None:
+    """Until the lock is ours."""
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if stopped.wait(_NAP_SECONDS):
+                raise Disturbed("the run was interrupted while it waited for the card") from None
 
 
 def _open(path: Path) -> int:

@@ -22,8 +22,6 @@ from cudagym.cuda.replay import Contents, Replay, first_change
 from cudagym.cuda.timing import Lap
 from cudagym.device import Fault, Probe, Sample
 
-SWEEPS = 2
-"""The sweep writes this many times the L2's size."""
 MOST_SAMPLES = 64
 """Distinct outcomes that are kept per round. Sums in no fixed order give a new one each time."""
 
@@ -34,7 +32,9 @@ class Rounds:
     Raises DriverError as the driver does. A fault leaves the context lost.
     """
 
-    def __init__(self, replay: Replay, contents: Sequence[Contents], probes: Sequence[Probe], seed: int) -> None:
+    def __init__(
+        self, replay: Replay, contents: Sequence[Contents], probes: Sequence[Probe], sweep_bytes: int, seed: int
+    ) -> None:
         self.replay, self.context, self.driver = replay, replay.context, replay.driver
         self.contents, self.probes = contents, probes
         self._random = random.Random(seed)
@@ -52,7 +52,7 @@ class Rounds:
                 memory.write(copies[-1].address, data)
             self._pristine.append(copies)
         self._variables = {name: self._snapshot(*place) for name, place in replay.variables.items()}
-        self._sweep = memory.map(SWEEPS * self.context.l2_bytes)
+        self._sweep = memory.map(sweep_bytes)
         self._events = [self.driver("cuEventCreate", 0) for _ in range(2)]
         self._graph = self._captured()
         self._outcomes: list[dict[bytes, Sample]] = [{} for _ in contents]

@@ -42,6 +42,8 @@ class Protocol(Record):
     """Half the interval's width over the median, at most, to stop."""
     drift: float = 0.02
     """How much the medians of the first and second half may differ, over the median, to stop."""
+    sweep_us: float = 50.0
+    """That writing between laps lasts, at least: while it does, the host has the next lap brought before the card."""
     host_excess_us: float = 2000.0
     host_share: float = 1.5
     """The host may see this much more pass than the card in its best lap, and this many times as much: sweeping the L2

@@ -16,7 +16,7 @@ from cudagym.simulator.gpu import SimulatedGPU
 from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
 
-SHORT = Protocol(warm_seconds=0, window=2, least=6, most=12, budget_seconds=2, host_excess_us=1e9)
+SHORT = Protocol(warm_seconds=0, window=2, least=6, most=12, budget_seconds=2, sweep_us=0, host_excess_us=1e9)
 """The stand-in's times barely vary, but the host sees how long it simulates."""
 HANG_SECONDS = 3.0
 SECRET = bytes(32)

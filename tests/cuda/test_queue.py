@@ -22,7 +22,8 @@ from cudagym.errors import Disturbed, InfrastructureError
 def card() -> Iterator[str]:
     name = uuid.uuid4().hex
     yield name
-    (Path(tempfile.gettempdir()) / f"cudagym-card-{name}.lock").unlink(missing_ok=True)
+    for path in Path(tempfile.gettempdir()).glob(f"cudagym-card-{name}.*"):
+        path.unlink()
 
 
 def test_threads_take_turns(card: str) -> None:
@@ -46,6 +47,26 @@ def test_threads_take_turns(card: str) -> None:
     for thread in threads:
         thread.join()
     assert most == 1
+
+
+def test_who_uses_the_card_again_and_again_passes_nobody_over(card: str) -> None:
+    waited = threading.Event()
+
+    def wait() -> None:
+        with turn(card, threading.Event()):
+            waited.set()
+
+    with turn(card, threading.Event()):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.05)  # it is at the door by now
+    turns = 0
+    while not waited.is_set():
+        with turn(card, threading.Event()):
+            turns += 1
+            time.sleep(0.001)
+    waiting.join()
+    assert turns <= 2
 
 
 HOLD = """
