@@ -324,9 +324,9 @@ class Measurement(Record):
     """Whether the interval came within 1 percent of the median, and first and second half agree, before the budget
     ended."""
     host_excess_us: float
-    """The least that the host's clock saw beyond the card's own, over repetitions. Never negative on a sound card."""
+    """The least that the host's clock counted beyond the card's, over repetitions."""
     clocks_agree: bool = True
-    """Whether that is as little as sweeping the L2 and noticing the end take."""
+    """Whether that is as little as bringing the work to the card and noticing its end take, and not below zero."""
     sm_mhz: tuple[int, int] | None = None
     """Lowest and highest clock of the SMs seen between repetitions; None without NVML."""
     memory_mhz: tuple[int, int] | None = None

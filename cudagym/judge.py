@@ -506,8 +506,8 @@ def _suspicion(timed: Time) -> str:
     if timed.measurement.clocks_agree:
         return ""
     return (
-        f"In the best repetition the host's clock counted {timed.measurement.host_excess_us:+.1f} us beyond the median"
-        f" of {timed.time_us:.1f} us on the card's: work escaped the measurement, or one of the clocks is wrong."
+        f"In the best repetition the host's clock counted {timed.measurement.host_excess_us:+.1f} us beyond what the"
+        f" card's did (median {timed.time_us:.1f} us): work escaped the measurement, or one of the clocks is wrong."
     )
 
 

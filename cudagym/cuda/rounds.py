@@ -53,7 +53,7 @@ class Rounds:
             self._pristine.append(copies)
         self._variables = {name: self._snapshot(*place) for name, place in replay.variables.items()}
         self._sweep = memory.map(sweep_bytes)
-        self._events = [self.driver("cuEventCreate", 0) for _ in range(2)]
+        self._events = [self.driver("cuEventCreate", 0) for _ in range(3)]
         self._graph = self._captured()
         self._outcomes: list[dict[bytes, Sample]] = [{} for _ in contents]
         self.repetitions = 0
@@ -64,18 +64,19 @@ class Rounds:
         self.repetitions += 1
         self._restore(number)
         driver, stream = self.driver, self.context.stream
-        begun, ended = self._events
+        first, begun, ended = self._events
         start = time.perf_counter()
+        driver("cuEventRecord", first, stream)
         # Still sweeping when the program arrives, the card begins with it at once: the host's pace does not show.
         driver("cuMemsetD32Async", self._sweep.address, self.repetitions, self._sweep.size // 4, stream)
         driver("cuEventRecord", begun, stream)
         driver("cuGraphLaunch", self._graph, stream)
         driver("cuEventRecord", ended, stream)
         self.context.wait_for(ended, self.replay.deadline)
-        host = time.perf_counter() - start
-        card_us = 1e3 * driver("cuEventElapsedTime", begun, ended)
+        host_us = 1e6 * (time.perf_counter() - start)
+        card_us, whole_us = (1e3 * driver("cuEventElapsedTime", event, ended) for event in (begun, first))
         self._sample(number)
-        return Lap(card_us, 1e6 * host)
+        return Lap(card_us, host_us - whole_us)
 
     def finish(self) -> tuple[Fault, ...]:
         """Repeat every round once more, and hand its outputs to the host. Faults are what should not have changed."""

@@ -17,11 +17,12 @@ from cudagym.record import Record
 
 
 class Lap(NamedTuple):
-    """One repetition, in microseconds: between events on the card, and on the host's clock around them."""
+    """One repetition, in microseconds."""
 
     card_us: float
-    host_us: float
-    """From before the L2 is swept, so never less than the card's."""
+    """Between events on the card."""
+    excess_us: float
+    """What the host's clock counted beyond the card's for one and the same stretch, the lap within it."""
 
 
 class Protocol(Record):
@@ -45,9 +46,11 @@ class Protocol(Record):
     sweep_us: float = 50.0
     """That writing between laps lasts, at least: while it does, the host has the next lap brought before the card."""
     host_excess_us: float = 2000.0
-    host_share: float = 1.5
-    """The host may see this much more pass than the card in its best lap, and this many times as much: sweeping the L2
-    and noticing the end take less. Beyond, or below the card's time, one of the clocks is wrong."""
+    host_share: float = 0.5
+    """The host may count this much more than the card in its best lap, and this share of the median besides: bringing
+    the work and noticing its end take less."""
+    host_lag: float = 0.001
+    """The host may count less by this share of the median: clocks are apart by some parts in a million."""
 
 
 class Timing(NamedTuple):
@@ -105,7 +108,7 @@ def summary(laps: Sequence[Lap], protocol: Protocol) -> Timing:
     times = [lap.card_us for lap in laps]
     middle, interval = median(times), interval_of_median(times)
     half = len(times) // 2
-    excess = min(lap.host_us - lap.card_us for lap in laps)
+    excess = min(lap.excess_us for lap in laps)
     drifted = abs(median(times[:half]) - median(times[half:])) > protocol.drift * middle
     return Timing(
         median_us=middle,
@@ -113,7 +116,7 @@ def summary(laps: Sequence[Lap], protocol: Protocol) -> Timing:
         repetitions=len(times),
         settled=not drifted and interval[1] - interval[0] <= 2 * protocol.precision * middle,
         host_excess_us=excess,
-        clocks_agree=0 <= excess <= protocol.host_excess_us + (protocol.host_share - 1) * middle,
+        clocks_agree=-protocol.host_lag * middle <= excess <= protocol.host_excess_us + protocol.host_share * middle,
     )
 
 

@@ -23,7 +23,7 @@ class Bench:
         card = self.length(self.laps)
         self.laps += 1
         self.seconds += self.cost
-        return Lap(card, card + self.excess)
+        return Lap(card, self.excess)
 
     def now(self) -> float:
         return self.seconds
@@ -160,7 +160,9 @@ def test_one_slow_lap_may_be_all_the_warming_up() -> None:
     assert bench.laps == 1
 
 
-@pytest.mark.parametrize(("excess_us", "agree"), [(-1.0, False), (0.0, True), (1500.0, True), (3000.0, False)], ids=str)
+@pytest.mark.parametrize(
+    ("excess_us", "agree"), [(-1.0, False), (-0.05, True), (0.0, True), (1500.0, True), (3000.0, False)], ids=str
+)
 def test_the_card_s_clock_is_held_against_the_host_s(excess_us: float, agree: bool) -> None:
     bench = Bench(lambda _: 100.0, excess_us=excess_us)
     timing = measure(bench.lap, Protocol(), bench.now)
@@ -170,6 +172,6 @@ def test_the_card_s_clock_is_held_against_the_host_s(excess_us: float, agree: bo
 def test_a_busy_host_is_no_reason_for_suspicion() -> None:
     """What counts is the best lap: noticing the end late now and then says nothing of the clocks."""
     late = iter(range(10**6))
-    laps = (Lap(100.0, 100.0 + (30.0 if n % 7 == 0 else 9000.0)) for n in late)
+    laps = (Lap(100.0, 30.0 if n % 7 == 0 else 9000.0) for n in late)
     bench = Bench(lambda _: 0.0)
     assert measure(lambda: next(laps), Protocol(), bench.now).clocks_agree
