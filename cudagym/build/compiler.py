@@ -130,12 +130,12 @@ def _require_room(folder: Path) -> None:
 def _require_working(flags: list[str], toolchain: Toolchain) -> None:
     """Raises InfrastructureError when not even a trivial source compiles."""
     trivial = Unit(source='extern "C" void solve() {}', prototype="void solve()")
-    with private_folder() as folder:
+    with suppress(Disturbed), private_folder() as folder:
         _run_graph([trivial], flags, toolchain, folder, 1, "nvcc")
         _require_room(folder)
         result, _ = _collect(trivial, folder / "0", toolchain)
-    if isinstance(result, BuildFailed):
-        raise InfrastructureError(f"nvcc does not work on this machine:\n{result}")
+        if isinstance(result, BuildFailed):
+            raise InfrastructureError(f"nvcc does not work on this machine:\n{result}")
 
 
 def _flags(arch: str) -> list[str]:

@@ -12,14 +12,14 @@ from operator import itemgetter
 from pathlib import Path
 
 from cudagym.build.cache import Store, key_of
-from cudagym.errors import GraderError, InfrastructureError
+from cudagym.errors import Disturbed, GraderError, InfrastructureError
 
 
 def native(name: str, sources: Sequence[Path], flags: Sequence[str], extra: Mapping[str, str] | None = None) -> Path:
     """The program `name`, built from C `sources` and the generated files `extra` (name to text).
 
     Raises InfrastructureError when the machine has no C compiler or no place to keep the program, GraderError when the
-    sources do not compile.
+    sources do not compile, Disturbed when something killed the compiler.
     """
     texts = {source.name: source.read_text() for source in sources} | dict(extra or {})
     compiler, identity = _compiler()
@@ -53,6 +53,8 @@ def _compile(compiler: str, name: str, texts: Mapping[str, str], flags: Sequence
         units = [file for file in texts if file.endswith(".c")]
         command = [compiler, "-std=gnu11", "-O2", "-Wall", "-o", name, *units, *flags]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode < 0 or "Killed signal" in done.stderr:
+            raise Disturbed(f"{compiler} was killed while it compiled cudagym's own {name}")
         if done.returncode:
             raise GraderError(f"cudagym's own {name} does not compile with {compiler}:\n{done.stderr[-4000:]}")
         return (Path(folder) / name).read_bytes()
