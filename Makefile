@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 RUN ?= demo
+MINUTES ?= 60
 
-.PHONY: help setup demo test soak red-team check bench bench-build bench-simulator clock gpu-check ptx-coverage clean
+.PHONY: help setup demo test soak endurance long-tests red-team check bench bench-build bench-simulator clock gpu-check \
+	ptx-coverage clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
 	@echo "make test         style, types and tests (about 10 minutes)"
-	@echo "make soak         generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
+	@echo "make soak         2,000 good, hostile and broken candidates while faults strike at random (at most MINUTES=60)"
+	@echo "make endurance    what one process uses up over 5,000 verdicts, into docs/integrity.md (at most MINUTES=60)"
+	@echo "make long-tests   generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
 	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
@@ -38,6 +42,12 @@ test: $(STAMP) check
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP)
+	$(BIN)/python tests/faults/soak.py --minutes $(MINUTES)
+
+endurance: $(STAMP)
+	$(BIN)/python tests/faults/endurance.py --minutes $(MINUTES)
+
+long-tests: $(STAMP)
 	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_equivalence.py tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py \
 		tests/agents/test_scripted.py tests/redteam
 
