@@ -79,6 +79,14 @@ class Failure(Record):
                 return GraderError(self.message)
 
 
+class NoAnswer(TimeoutError):
+    """A child did not answer in time. It had a processor for `worked` seconds."""
+
+    def __init__(self, worked: float) -> None:
+        super().__init__()
+        self.worked = worked
+
+
 class Child:
     """The judge's handle on the process that `python -m module` makes: started on first use, and after it ended."""
 
@@ -110,18 +118,20 @@ class Child:
         """Its answer, of this form, within `seconds`. Calls must not overlap.
 
         `advise` answers the child's questions, and raises ValueError for those that make no sense.
-        Raises what the child's failure says, TimeoutError, Disturbed when it was killed, or GraderError when it died
+        Raises what the child's failure says, NoAnswer, Disturbed when it was killed, or GraderError when it died
         otherwise or talks nonsense: it had been `doing` what.
         """
         line = Line(self._connect(), until=time.monotonic() + seconds)
+        before = self._processor_seconds()
         try:
             line.send(_REQUEST, body, fds)
             reply = json.loads(_reply(line, advise))
             failure = Failure.model_validate(reply["failure"]) if "failure" in reply else None
             answer = None if failure else form.model_validate(reply["answer"])
         except TimeoutError:
+            worked = self._processor_seconds() - before
             self.stop()
-            raise
+            raise NoAnswer(worked) from None
         except BaseException as error:
             code = self.stop()
             if isinstance(error, OSError | EOFError):
@@ -140,6 +150,12 @@ class Child:
     @property
     def is_running(self) -> bool:
         return self._socket is not None and self._process is not None and self._process.poll() is None
+
+    def _processor_seconds(self) -> float:
+        """That the process has used so far (proc_pid_stat(5): `utime` and `stime`)."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         """End it at once, from any thread: a request in progress raises Disturbed, the next one starts another."""

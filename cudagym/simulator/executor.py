@@ -21,9 +21,9 @@ from pydantic import Field
 
 from cudagym.build.cache import key_of
 from cudagym.build.program import Program
-from cudagym.child import MAX_FDS, Child, Failure, Line, begin, serve
+from cudagym.child import MAX_FDS, Child, Failure, Line, NoAnswer, begin, serve
 from cudagym.device import Buffer, Limits, Run
-from cudagym.errors import CudagymError, GraderError
+from cudagym.errors import CudagymError, Disturbed, GraderError
 from cudagym.hardware import gpu as gpu_named
 from cudagym.memory import map_shared
 from cudagym.record import Record
@@ -62,7 +62,7 @@ class Executor:
         """Run a request.
 
         Raises what the machine raised (LaunchFailed, Unsupported, InfrastructureError), Disturbed when the child was
-        killed, or GraderError when it died otherwise or did not answer in time.
+        killed or kept from working, or GraderError when it died otherwise or did not answer in time.
         """
         seconds = request.limits.wall_seconds + _GRACE_SECONDS
         fds = [buffer.fd for buffer in request.buffers]
@@ -71,8 +71,9 @@ class Executor:
                 body = request.model_dump_json().encode()
                 shelf = _Shelf(request.program)
                 return self._child.ask(body, fds, seconds, "ran the candidate's kernels", Run, shelf.advise)
-            except TimeoutError:
-                raise GraderError(f"the executor gave no answer within {seconds:.0f} s") from None
+            except NoAnswer as silence:
+                said = f"the executor gave no answer within {seconds:.0f} s, {silence.worked:.0f} s of them at work"
+                raise (Disturbed if silence.worked < seconds / 4 else GraderError)(said) from None
 
     def interrupt(self) -> None:
         """Kill the child, from any thread: a run in progress raises Disturbed, the next one starts another."""

@@ -261,7 +261,8 @@ def report(
     console: Console,
 ) -> int:
     """Prints what came, and returns how many verdicts are wrong or missing."""
-    most = {chosen[n].spec: verdicts[n].fraction_of_peak or 0.0 for n in range(len(best())) if n in verdicts}
+    measured = {chosen[n].spec: verdicts[n].fraction_of_peak for n in range(len(best())) if n in verdicts}
+    most = {spec: measured.get(spec) or 1.0 for spec in best()}
     table: dict[str, Counter[str]] = defaultdict(Counter)
     wrong = []
     unjudged = 0

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 from kernels import KERNEL, told, unseen
 from victims import Is, Killer, busy_executor, executor, named
 
+from cudagym.device import Limits
 from cudagym.grader import Grader
 from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
@@ -47,3 +50,13 @@ def test_what_is_killed_again_and_again_is_no_fault_of_the_candidate(
     assert (verdict.status, verdict.owner) == ("grader_error", "infrastructure"), verdict.message
     assert "killed" in verdict.message
     assert grader.grade(spec, KERNEL).status == "correct"
+
+
+def test_an_executor_that_is_stopped_is_replaced(
+    grader: Grader, spec: KernelSpec, undisturbed: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cudagym.simulator.executor._GRACE_SECONDS", 3.0 - Limits().wall_seconds)
+    with Killer(busy_executor, by=signal.SIGSTOP, then=monkeypatch.undo) as killer:
+        verdict = grader.grade(spec, unseen(LONG_ON_THE_HOST))
+    assert killer.killed
+    assert told(verdict) == told(undisturbed)

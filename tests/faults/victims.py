@@ -45,11 +45,18 @@ def busy_executor(pid: int) -> bool:
 
 
 class Killer(threading.Thread):
-    """Kills (SIGKILL) the first `times` processes below this one that `is_it` recognises, as soon as it sees them."""
+    """Kills, or sends another signal to, the first `times` processes below this one that `is_it` recognises, as soon as
+    it sees them, and calls `then` each time."""
 
-    def __init__(self, is_it: Is, times: int = 1) -> None:
+    def __init__(
+        self,
+        is_it: Is,
+        times: int = 1,
+        by: signal.Signals = signal.SIGKILL,
+        then: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(daemon=True)
-        self._is_it, self._times = is_it, times
+        self._is_it, self._times, self._by, self._then = is_it, times, by, then
         self._over = threading.Event()
         self.killed: set[int] = set()
 
@@ -58,8 +65,9 @@ class Killer(threading.Thread):
             for pid in descendants(os.getpid()):
                 with suppress(OSError):
                     if pid not in self.killed and self._is_it(pid):
-                        os.kill(pid, signal.SIGKILL)
+                        os.kill(pid, self._by)
                         self.killed.add(pid)
+                        self._then()
                         break
             time.sleep(0.0005)
 
