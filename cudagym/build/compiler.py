@@ -40,10 +40,15 @@ _TRIES = 3
 _ROOM_BYTES = 64 << 20
 """What a compiler may need for its files."""
 _TROUBLE = re.compile(r"No space left on device|unsupported GNU version|cannot execute")
-_KILLED = re.compile(r"^\S*g(?:cc|\+\+)\S*: fatal error: Killed signal terminated program", re.MULTILINE)
-_KILLED_CODE = 128 + signal.SIGKILL
-"""How nvcc ends when a part of it was killed."""
 """What a compiler says when the machine is at fault, or a candidate that wants it to look so."""
+_KILLED = re.compile(
+    r"^(?:\S*g(?:cc|\+\+)\S*: fatal error: Killed signal terminated program"
+    r"|nvcc error +: '[^']*' died due to signal 9|collect2: fatal error: \S+ terminated with signal 9)",
+    re.MULTILINE,
+)
+"""What drivers say when something killed the compiler that they had started."""
+_KILLED_CODE = 128 + signal.SIGKILL
+"""How shells, and nvcc at times, end then."""
 _HEADERS = {"__half": "cuda_fp16.h", "__nv_bfloat16": "cuda_bf16.h", "__nv_fp8": "cuda_fp8.h"}
 """By the types that a prototype may name."""
 

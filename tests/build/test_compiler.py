@@ -16,7 +16,7 @@ from cudagym.build.builder import Build
 from cudagym.build.cache import Store
 from cudagym.build.names import kernel_title
 from cudagym.build.toolchain import find_toolchain
-from cudagym.errors import BuildFailed, InfrastructureError
+from cudagym.errors import BuildFailed, Disturbed, InfrastructureError
 from cudagym.hardware import gpu
 
 PROTOTYPE = 'extern "C" void solve(const float* a, const float* b, float* out, int n)'
@@ -145,3 +145,22 @@ def test_a_build_knows_its_source(workshop: Any) -> None:
     assert isinstance(build, Build)
     assert build.arch == build.module.arch == "sm_90a"
     assert build.source == workshop.items["honest"][1]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "nvcc error   : 'cudafe++' died due to signal 9 (Kill signal)",
+        "g++: fatal error: Killed signal terminated program cc1plus",
+        "gcc: fatal error: Killed signal terminated program cc1plus\nnvcc fatal   : Failed to preprocess",
+        "collect2: fatal error: ld terminated with signal 9 [Killed]",
+    ],
+)
+def test_a_driver_whose_compiler_was_killed_is_known_by_what_it_says(tmp_path: Path, workshop: Any, said: str) -> None:
+    unit = compiler.Unit(source="", prototype=PROTOTYPE)
+    (tmp_path / "report").write_text("status=256 cut=0 cpu_us=1 peak_kb=1 wall_us=1\n")
+    (tmp_path / "log").write_text(f"{said}\n")
+    with pytest.raises(Disturbed):
+        compiler._collect(unit, tmp_path, workshop.builder.toolchain)
+    (tmp_path / "log").write_text(f'candidate.cu:1:2: error: #error "{said}"\n')
+    assert isinstance(compiler._collect(unit, tmp_path, workshop.builder.toolchain)[0], BuildFailed)
