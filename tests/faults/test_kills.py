@@ -55,7 +55,8 @@ def test_what_is_killed_again_and_again_is_no_fault_of_the_candidate(
 def test_an_executor_that_is_stopped_is_replaced(
     grader: Grader, spec: KernelSpec, undisturbed: Verdict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cudagym.simulator.executor._GRACE_SECONDS", 3.0 - Limits().wall_seconds)
+    grader.grade(spec, KERNEL)  # so that it is running
+    monkeypatch.setattr("cudagym.simulator.executor._GRACE_SECONDS", 5.0 - Limits().wall_seconds)
     with Killer(busy_executor, by=signal.SIGSTOP, then=monkeypatch.undo) as killer:
         verdict = grader.grade(spec, unseen(LONG_ON_THE_HOST))
     assert killer.killed
