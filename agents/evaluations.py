@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from cudagym import report
 from cudagym.agents.evaluation import Evaluation, compare
 from cudagym.errors import UsageError
+from cudagym.record import complaint
 from cudagym.report import ComparisonRow
 from cudagym.runs import RunFolder, write_atomic, write_json
 
@@ -27,19 +26,23 @@ def load(file: Path) -> Evaluation:
     except FileNotFoundError:
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json"))) or "none"
         raise UsageError(f"there is no evaluation {file}; that run has {known}.") from None
-    except (ValidationError, UnicodeDecodeError) as error:
-        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    except ValueError as error:
         raise UsageError(
-            f"{file} is no evaluation that this version of cudagym wrote ({first}): delete it and evaluate again."
+            f"{file} is no evaluation that this version of cudagym wrote ({complaint(error)}): delete it and evaluate again."
         ) from None
+
+
+def load_all(run: RunFolder) -> list[Evaluation]:
+    """All of a run, in the order they were made."""
+    files = sorted(run.evaluations.glob("*.json"), key=lambda file: (file.stat().st_mtime_ns, file.name))
+    return [load(file) for file in files]
 
 
 def save(evaluation: Evaluation, run: RunFolder) -> None:
     """Keep an evaluation, and bring the run's scores up to date."""
     run.evaluations.mkdir(exist_ok=True)
     write_json(run.evaluations / f"{evaluation.policy}.json", evaluation.model_dump(mode="json"))
-    files = sorted(run.evaluations.glob("*.json"), key=lambda file: (file.stat().st_mtime_ns, file.name))
-    found = [load(file) for file in files]
+    found = load_all(run)
     gains = compare_all([each for each in found if _is_like(each, evaluation)])
     write_json(
         run.path / "scores.json",

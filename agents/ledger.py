@@ -22,12 +22,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from cudagym.config import Prices
 from cudagym.errors import UsageError
 from cudagym.lines import LineFile
-from cudagym.record import Record
+from cudagym.record import Record, complaint
 
 NANO = 10**9
 
@@ -239,6 +239,6 @@ def read(path: Path) -> list[Event]:
             break
         try:
             found.append(_EVENT.validate_python(json.loads(line)))
-        except (ValueError, ValidationError) as error:
-            raise UsageError(f"{path}, line {number}, is no event of a ledger: {error}") from None
+        except ValueError as error:
+            raise UsageError(f"{path}, line {number}, is no event of a ledger: {complaint(error)}") from None
     return found

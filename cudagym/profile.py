@@ -220,24 +220,34 @@ def _launch(
         time_us=timed.time_us,
         waves=timed.waves,
         limiters=timed.limiters,
-        stalls=_descending({WAITS.get(reason, reason): share for reason, share in timed.stalls.items()}),
+        stalls=waits(timed),
         occupancy=_occupancy(gpu, kernel, launch),
         levels=_levels(gpu, launch, observed, counters, timed),
         access=_access(counters),
         lanes=counters.active_lanes / max(counters.instructions, 1),
         mix=_mix(counters),
-        lines=tuple(
-            HotLine(
-                line=cost.line,
-                text=source[cost.line - 1].strip() if cost.line <= len(source) else "",
-                issued=cost.issued,
-                stalled=cost.stalled,
-                reason=WAITS.get(cost.reason, cost.reason),
-            )
-            for cost in timed.lines
-            if max(cost.issued, cost.stalled) >= LEAST_LINE
-        ),
+        lines=hot_lines(timed, source),
         coarse=timed.from_counters,
+    )
+
+
+def waits(timed: KernelTime) -> dict[str, float]:
+    """Shares of the time that warps wait, by reason in words, largest first."""
+    return _descending({WAITS.get(reason, reason): share for reason, share in timed.stalls.items()})
+
+
+def hot_lines(timed: KernelTime, source: Sequence[str]) -> tuple[HotLine, ...]:
+    """The costliest of the source's lines first."""
+    return tuple(
+        HotLine(
+            line=cost.line,
+            text=source[cost.line - 1].strip() if cost.line <= len(source) else "",
+            issued=cost.issued,
+            stalled=cost.stalled,
+            reason=WAITS.get(cost.reason, cost.reason),
+        )
+        for cost in timed.lines
+        if max(cost.issued, cost.stalled) >= LEAST_LINE
     )
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from cudagym import report
+from cudagym import page, report
 from cudagym.profile import Profile
 from cudagym.record import shape_text
 
 WIDTH, HEIGHT = 480.0, 320.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 18.0, 16.0, 40.0
 """Room for the axes, in the plot's own units."""
-_TEMPLATE = "profile_page.html.j2"
+_TEMPLATE = Path(__file__).with_name("profile_page.html.j2")
 
 
 class Roof(NamedTuple):
@@ -57,20 +55,18 @@ class Plot(NamedTuple):
 
 def render(profile: Profile) -> str:
     """The page as text. Everything that comes from the source is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(_TEMPLATE).render(
-        profile=profile,
-        shape=shape_text(profile.shape),
-        plot=roofline(profile),
-        report=report,
-        box=(WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM),
-    )
+    return page.render(_TEMPLATE, **values(profile))
+
+
+def values(profile: Profile) -> dict[str, Any]:
+    """What the template of the page and that of its body ask for."""
+    return {
+        "profile": profile,
+        "shape": shape_text(profile.shape),
+        "plot": roofline(profile),
+        "report": report,
+        "box": (WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM),
+    }
 
 
 def roofline(profile: Profile) -> Plot | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 Shape = Mapping[str, int | float]
 """A value for every scalar parameter of a spec, by name, in signature order: `{"rows": 7, "eps": 1e-5}`."""
@@ -30,3 +30,9 @@ def shape_text(shape: Shape) -> str:
     return ", ".join(
         f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in shape.items()
     )
+
+
+def complaint(error: ValueError) -> str:
+    """What is wrong, on one line: pydantic's first complaint, or the error's own message."""
+    said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+    return " ".join(said.split())

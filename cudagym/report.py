@@ -87,8 +87,13 @@ class ComparisonRow(Record):
 
 
 def visible(text: str) -> Text:
-    """`text` with everything unprintable except newlines and tabs escaped, and no markup interpreted."""
-    return Text("".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text))
+    """`printable` text, with no markup interpreted."""
+    return Text(printable(text))
+
+
+def printable(text: str) -> str:
+    """`text` with everything unprintable except newlines and tabs escaped."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def to_text(renderable: RenderableType, width: int = 110) -> str:

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from cudagym.errors import UsageError
 from cudagym.lines import LineFile
-from cudagym.record import Record
+from cudagym.record import Record, complaint
 from cudagym.verdict import Verdict
 
 SCHEMA_VERSION = 1
@@ -107,6 +107,6 @@ def read(path: Path) -> Iterator[Rollout]:
                 return
             try:
                 rollout = Rollout.model_validate(json.loads(line))
-            except (ValueError, ValidationError) as error:
-                raise UsageError(f"{path}, line {number}, is no rollout: {error}") from None
+            except ValueError as error:
+                raise UsageError(f"{path}, line {number}, is no rollout: {complaint(error)}") from None
             yield rollout
