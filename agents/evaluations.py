@@ -43,15 +43,17 @@ def save(evaluation: Evaluation, run: RunFolder) -> None:
     run.evaluations.mkdir(exist_ok=True)
     write_json(run.evaluations / f"{evaluation.policy}.json", evaluation.model_dump(mode="json"))
     found = load_all(run)
-    gains = compare_all([each for each in found if _is_like(each, evaluation)])
-    write_json(
-        run.path / "scores.json",
-        {
-            "policies": [each.summary() for each in found],
-            "comparisons": [row.model_dump(mode="json") for row in gains],
-        },
-    )
+    gains = compare_like(found, evaluation)
+    write_json(run.path / "scores.json", scores(found, gains))
     write_atomic(run.path / "scores.txt", tables(found, gains) + "\n")
+
+
+def scores(found: Sequence[Evaluation], gains: Sequence[ComparisonRow]) -> dict[str, object]:
+    """Everything that follows from evaluations, as plain values."""
+    return {
+        "policies": [each.summary() for each in found],
+        "comparisons": [row.model_dump(mode="json") for row in gains],
+    }
 
 
 def named(texts: Sequence[str]) -> list[Evaluation]:
@@ -77,6 +79,12 @@ def named(texts: Sequence[str]) -> list[Evaluation]:
 def compare_all(found: Sequence[Evaluation]) -> list[ComparisonRow]:
     """Every pair, the later less the earlier."""
     return [row for before, after in combinations(found, 2) for row in compare(before, after)]
+
+
+def compare_like(found: Sequence[Evaluation], one: Evaluation | None = None) -> list[ComparisonRow]:
+    """Every pair of those that can be compared with `one`, or with the last."""
+    like = one or (found[-1] if found else None)
+    return compare_all([each for each in found if like is not None and _is_like(each, like)])
 
 
 def tables(found: Sequence[Evaluation], gains: Sequence[ComparisonRow]) -> str:

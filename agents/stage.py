@@ -2,6 +2,7 @@
 
 sft/stage.json              what the stage is made from: settings, data, parent checkpoint
 sft/trainer/checkpoint-120  the trainer's own checkpoints, from which an interrupted stage goes on
+sft/history.jsonl           what the trainer logged
 sft/model.safetensors ...   the result, an ordinary checkpoint
 sft/finished.json           written last: the stage is complete, and how long it took
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cudagym.agents import history
 from cudagym.agents.policy import quiet, save_trained
 from cudagym.agents.progress import console, progress
 from cudagym.agents.trouble import trouble
@@ -87,6 +89,7 @@ class Stage:
         if trainer.is_world_process_zero():
             self._remove_torn_checkpoints()
         report_to = trainer.args.report_to if trainer.is_world_process_zero() else ()
+        trainer.add_callback(history.recorder(self.folder))
         with quiet(), _tracked(report_to, self.folder, name), _shown(trainer, name):
             trainer.train(resume_from_checkpoint=self.last_checkpoint)
         if trainer.is_world_process_zero():

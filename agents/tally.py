@@ -27,6 +27,8 @@ class Sample(NamedTuple):
 
     agent: str
     spec: str
+    device: str
+    time_kind: str | None
     status: str
     kind: str
     fraction: float | None
@@ -94,6 +96,19 @@ class Tally:
         return list(self._samples.values())
 
     @property
+    def devices(self) -> list[str]:
+        return sorted({sample.device for sample in self._samples.values()})
+
+    @property
+    def time_kinds(self) -> list[str]:
+        return sorted({sample.time_kind for sample in self._samples.values() if sample.time_kind})
+
+    def correct(self, keys: Iterable[str]) -> int:
+        """How many of these attempts are correct."""
+        found = (self._samples.get(key) for key in keys)
+        return sum(sample is not None and sample.status == "correct" for sample in found)
+
+    @property
     def agents(self) -> dict[str, list[Sample]]:
         """The samples by agent: teachers, then GRPO, then others as they came."""
         found: dict[str, list[Sample]] = {agent: [] for agent in (*TEACHERS, TRAINING)}
@@ -152,6 +167,8 @@ def _sample(rollout: Rollout) -> Sample:
     return Sample(
         agent=rollout.agent,
         spec=rollout.spec,
+        device=verdict.device,
+        time_kind=verdict.time_kind,
         status=verdict.status,
         kind=kind,
         fraction=verdict.fraction_of_peak,

@@ -16,9 +16,9 @@ from markupsafe import Markup, escape
 from cudagym.report import Estimate, Spread, printable
 
 WIDTH, HEIGHT = 440.0, 240.0
-LEFT, RIGHT, TOP, BOTTOM = 48.0, 14.0, 10.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 14.0, 10.0, 44.0
 """Room for the axes, in the drawing's own units."""
-LABEL = 112.0
+LABEL = 124.0
 """Room for the names of rows."""
 ROW = 26.0
 COLOURS = 8
@@ -144,8 +144,8 @@ def histograms(title: str, rows: Mapping[str, Spread], x: str, *, limit: str) ->
         return Markup()
     height = TOP + 16 + BOTTOM + (ROW + 6) * len(shown)
     axis = Axis(x)
-    parts = _frame(axis, None, height=height, left=LABEL, top=TOP + 16, right=34.0)
-    end = _x(axis, 1.0, LABEL, 34.0)
+    parts = _frame(axis, None, height=height, left=LABEL, top=TOP + 16, right=44.0)
+    end = _x(axis, 1.0, LABEL, 44.0)
     parts.append(_tag("line", None, _class="limit", x1=end, x2=end, y1=TOP + 10, y2=height - BOTTOM))
     parts.append(_tag("text", None, limit, x=end, y=TOP + 6, text_anchor="end"))
     for number, (name, spread) in enumerate(shown.items()):
@@ -158,13 +158,13 @@ def histograms(title: str, rows: Mapping[str, Spread], x: str, *, limit: str) ->
         for index, count in enumerate(spread.histogram):
             if not count:
                 continue
-            left, right = _x(axis, index / bins, LABEL, 34.0), _x(axis, (index + 1) / bins, LABEL, 34.0)
+            left, right = _x(axis, index / bins, LABEL, 44.0), _x(axis, (index + 1) / bins, LABEL, 44.0)
             tall = max(2.0, ROW * count / most)
             tip = f"{name}: {count} from {index / bins:.0%} to {(index + 1) / bins:.0%}"
             box = {"x": left + 0.5, "y": floor - tall, "width": right - left - 1, "height": tall}
             parts.append(_tag("rect", tip, _class="c0 bin", data_series=name, data_count=count, **box))
         if (median := spread.quantiles.get(0.5)) is not None:
-            middle = _x(axis, median, LABEL, 34.0)
+            middle = _x(axis, median, LABEL, 44.0)
             parts.append(
                 _tag("line", f"median {median:.1%}", _class="median", x1=middle, x2=middle, y1=floor - ROW, y2=floor)
             )
@@ -181,7 +181,7 @@ def _figure(
     marks: bool = False,
 ) -> Markup:
     keys = []
-    for number, name in enumerate(names):
+    for number, name in enumerate(names if len(names) > 1 else ()):
         if dashed:
             dash = _DASHES[number % len(_DASHES)] or None
             sign = _tag("line", _class=f"line {_colour(number)}", x1=1, x2=25, y1=6, y2=6, stroke_dasharray=dash)
@@ -213,7 +213,7 @@ def _frame(
     for value in x.ticks():
         at = _x(x, value, left, right)
         parts.append(_tag("line", None, _class="grid", x1=at, x2=at, y1=top, y2=floor))
-        parts.append(_tag("text", None, f"{value:g}", _class="tick", x=at, y=floor + 15, text_anchor="middle"))
+        parts.append(_tag("text", None, f"{value:g}", _class="tick", x=at, y=floor + 17, text_anchor="middle"))
     middle = (left + WIDTH - right) / 2
     parts.append(_tag("text", None, x.label, _class="tick", x=middle, y=height - 7, text_anchor="middle"))
     if y is not None:
@@ -221,7 +221,7 @@ def _frame(
             at = _y(y, value)
             parts.append(_tag("line", None, _class="grid", x1=left, x2=WIDTH - right, y1=at, y2=at))
             parts.append(_tag("text", None, f"{value:g}", _class="tick", x=left - 5, y=at + 4, text_anchor="end"))
-        turned = f"translate(12 {(top + floor) / 2:.0f}) rotate(-90)"
+        turned = f"translate(14 {(top + floor) / 2:.0f}) rotate(-90)"
         parts.append(_tag("text", None, y.label, _class="tick", transform=turned, text_anchor="middle"))
     return parts
 

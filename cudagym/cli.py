@@ -1,5 +1,5 @@
 """The command line: `cudagym doctor | specs | grade | profile | collect | dataset | sft | grpo | evaluate | compare |
-demo`.
+report | demo`.
 
 Exit codes: 0 done, whatever the verdict; 2 bad arguments, with a sentence on standard error; 3 the grader or the
 machine failed, which says nothing about the kernel; 130 interrupted. With `--json`, standard output carries one
@@ -511,6 +511,31 @@ def _print_gains(gains: Sequence[ComparisonRow]) -> None:
         _print(report.comparisons_table([row for row in gains if row.family == report.ALL]), width=report.WIDE)
 
 
+@app.command(name="report")
+def write_report(
+    run: Annotated[Positional[Path], arg(metavar="RUN")], profiles: int = 3, json: Json = False
+) -> int:
+    """Write a run as one HTML page: what ran, learning curves, scores, the best kernels, failures, cost.
+
+    For example `cudagym report runs/demo`. The page is report.html in the run's folder, and needs nothing else.
+
+    Args:
+        run: The folder of a run, finished or not.
+        profiles: How many of the best kernels get a whole profile, those farthest from peak first. Takes seconds each.
+    """
+    from cudagym import config
+
+    config.prepare_environment()  # before anything imports torch
+    from cudagym.agents import run_page
+
+    file = run_page.write(run, profiles=profiles, say=lambda text: print(text, file=sys.stderr))
+    if json:
+        _print_json({"report": str(file)})
+    else:
+        print(f"The report: {file}")
+    return DONE
+
+
 @app.command
 def demo(run: Run) -> int:
     """Run the whole loop: collect demonstrations, SFT, GRPO, evaluation, and a table. Repeating it resumes.
@@ -519,10 +544,13 @@ def demo(run: Run) -> int:
     """
     loop = run.open(run.stem)
     table = loop.demo()
+    from cudagym.agents import run_page
+
+    page = run_page.write(loop.run.path)
     if run.json:
         _print_json(json_text.loads(loop.run.metrics.read_text(encoding="utf-8")))
     else:
-        print(f"{table}\n\nEverything it wrote: {loop.run.path}")
+        print(f"{table}\n\nThe same with curves and kernels: {page}\nEverything it wrote: {loop.run.path}")
     return DONE
 
 
