@@ -28,7 +28,8 @@ def load(file: Path) -> Evaluation:
         raise UsageError(f"there is no evaluation {file}; that run has {known}.") from None
     except ValueError as error:
         raise UsageError(
-            f"{file} is no evaluation that this version of cudagym wrote ({complaint(error)}): delete it and evaluate again."
+            f"{file} is no evaluation that this version of cudagym wrote ({complaint(error)}): delete it and evaluate "
+            "again."
         ) from None
 
 

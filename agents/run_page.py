@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +16,12 @@ from markupsafe import Markup
 
 from cudagym import charts, page, profile_page, report, specs
 from cudagym.agents import evaluations, history, ledger
-from cudagym.agents.evaluation import Attempt, Evaluation, spread
+from cudagym.agents.evaluation import Evaluation, spread
 from cudagym.agents.history import Logs
 from cudagym.agents.tally import TRAINING, Tally
 from cudagym.charts import Axis, Row
 from cudagym.errors import CudagymError, UsageError
-from cudagym.profile import Profile, hot_lines, profile, waits
+from cudagym.profile import hot_lines, profile, waits
 from cudagym.record import Record, complaint
 from cudagym.report import ALL, ComparisonRow, Estimate, ScoreRow, Spread
 from cudagym.rewards.terms import TERMS
@@ -292,11 +292,16 @@ def render(run: Run, *, profiles: int = 0, say: Callable[[str], None] = lambda t
 
 def _supervised(logs: Mapping[str, Logs]) -> list[Markup]:
     """The losses of the supervised stages."""
-    charts_ = []
-    for stage, title in SUPERVISED.items():
-        shown = {"demonstrations": _series(logs[stage], "loss"), "held-out demonstrations": _series(logs[stage], "eval_loss")}
-        charts_.append(charts.lines(f"Loss of {title}", shown, "step", "nats per token"))
-    return charts_
+    kinds = {"demonstrations": "loss", "held-out demonstrations": "eval_loss"}
+    return [
+        charts.lines(
+            f"Loss of {title}",
+            {shown: _series(logs[stage], name) for shown, name in kinds.items()},
+            "step",
+            "nats per token",
+        )
+        for stage, title in SUPERVISED.items()
+    ]
 
 
 def _series(logs: Logs, name: str) -> list[charts.Point]:
@@ -340,9 +345,7 @@ def _scoring(scores: Scores) -> list[Markup]:
 
 
 def _fractions(spreads: Mapping[str, Mapping[str, Spread]]) -> list[Markup]:
-    return [
-        charts.histograms(family, rows, "fraction of peak", limit="roofline") for family, rows in spreads.items()
-    ]
+    return [charts.histograms(family, rows, "fraction of peak", limit="roofline") for family, rows in spreads.items()]
 
 
 def _profiled(rollout: Rollout) -> tuple[Mapping[str, Any] | None, str]:

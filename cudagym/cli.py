@@ -512,9 +512,7 @@ def _print_gains(gains: Sequence[ComparisonRow]) -> None:
 
 
 @app.command(name="report")
-def write_report(
-    run: Annotated[Positional[Path], arg(metavar="RUN")], profiles: int = 3, json: Json = False
-) -> int:
+def write_report(run: Annotated[Positional[Path], arg(metavar="RUN")], profiles: int = 3, json: Json = False) -> int:
     """Write a run as one HTML page: what ran, learning curves, scores, the best kernels, failures, cost.
 
     For example `cudagym report runs/demo`. The page is report.html in the run's folder, and needs nothing else.
