@@ -315,7 +315,7 @@ def _steps(run: Run) -> list[Markup]:
     rewards = {"reward": [(number, step.reward or 0.0) for number, step in graded.items()]}
     rewards |= {term: [(number, step.terms[term]) for number, step in graded.items()] for term in TERMS}
     shares = {
-        status: [(number, step.statuses.get(status, 0) / step.attempts) for number, step in steps.items()]
+        str(status): [(number, step.statuses.get(status, 0) / step.attempts) for number, step in steps.items()]
         for status in STATUSES
     }
     groups = {

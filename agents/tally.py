@@ -60,7 +60,7 @@ class Failure(NamedTuple):
     example: Rollout
 
     @property
-    def count(self) -> int:
+    def attempts(self) -> int:
         return sum(self.agents.values())
 
 
@@ -139,7 +139,7 @@ class Tally:
                 counts[sample.status, sample.kind][sample.agent] += 1
         found = [Failure(*key, agents, self._examples[key]) for key, agents in counts.items()]
         order = [str(status) for status in STATUSES]
-        return sorted(found, key=lambda each: (order.index(each.status), -each.count, each.kind))
+        return sorted(found, key=lambda each: (order.index(each.status), -each.attempts, each.kind))
 
     @property
     def demonstrations(self) -> list[Demonstrated]:
