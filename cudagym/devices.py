@@ -51,11 +51,16 @@ def gpu_of(device: str) -> GPU:
     return card_at(int(which)).gpu if (kind, which.isdecimal()) == ("cuda", True) else gpu_named(which)
 
 
+def identity_of(device: str) -> str:
+    """What a verdict may depend on: the device, and of a real one the very card and its driver."""
+    return _card(device).model_dump_json() if device.startswith("cuda:") else device
+
+
 def open_device(device: str, *, threads: int = 1) -> Device:
     """The device with a full name. A simulated one may use `threads` of this machine."""
     kind, _, which = device.partition(":")
     if kind == "cuda":
-        return CudaGPU(int(which) if which.isdecimal() else _first(which).index)
+        return CudaGPU(_card(device).index)
     return SimulatedGPU(which, threads=threads)
 
 
@@ -74,6 +79,11 @@ def best_device() -> tuple[str, str]:
 def _full(card: Card) -> str:
     model = card.gpu.name
     return f"cuda:{model}" if _first(model) == card else f"cuda:{card.index}"
+
+
+def _card(device: str) -> Card:
+    which = device.removeprefix("cuda:")
+    return card_at(int(which)) if which.isdecimal() else _first(which)
 
 
 def _first(model: str) -> Card:

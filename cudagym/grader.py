@@ -25,7 +25,7 @@ from cudagym import specs
 from cudagym.build.builder import Build, Builder
 from cudagym.build.cache import Store, cache_dir, key_of
 from cudagym.build.compiler import unfit
-from cudagym.devices import gpu_of, open_device, resolve_device
+from cudagym.devices import gpu_of, identity_of, open_device, resolve_device
 from cudagym.errors import BuildFailed, Disturbed, InfrastructureError, UsageError
 from cudagym.judge import Judge
 from cudagym.source import without_comments
@@ -46,7 +46,7 @@ class Grader:
         Raises UsageError for an unknown device, InfrastructureError when the compiler is missing.
         """
         self.device = resolve_device(device)
-        self._card = gpu_of(self.device)
+        self._card, self._identity = gpu_of(self.device), identity_of(self.device)
         self._builder = Builder()
         self._secret = run_secret()
         self._store = Store("verdicts", max_bytes=256 << 20) if cached else None
@@ -141,7 +141,7 @@ class Grader:
     def _key(self, spec: KernelSpec, source: str, seed: int) -> str:
         # A comment can make a text unfit for the compiler, and then it is not the same as without.
         text = source if unfit(source, spec.signature) else without_comments(source)
-        parts = (_grader_fingerprint(), self.device, specs.spec_hash(spec), str(seed), text)
+        parts = (_grader_fingerprint(), self._identity, specs.spec_hash(spec), str(seed), text)
         return key_of(hashlib.sha256(self._secret).hexdigest(), *parts)
 
     def _known(self, key: str) -> Verdict | None:
@@ -151,8 +151,11 @@ class Grader:
         return verdict and verdict.model_copy(update={"cached": True, "seconds": dict.fromkeys(verdict.seconds, 0.0)})
 
     def _remember(self, key: str, verdict: Verdict) -> None:
-        """Keep what the candidate earned; an error of ours or of the machine may be gone next time."""
-        if self._store and verdict.is_valid and verdict.status != "suspect":
+        """Keep what the candidate earned; an error of ours or of the machine may be gone next time, and so may what
+        disturbed a measurement."""
+        how = verdict.measurement
+        undisturbed = how is None or (how.settled and not how.throttled)
+        if self._store and verdict.is_valid and verdict.status != "suspect" and undisturbed:
             self._store.put(key, {"verdict.json": verdict.model_dump_json().encode()})
 
 

@@ -25,9 +25,9 @@ from cudagym.record import Record
 
 _SOURCE = Path(__file__).with_name("peaks.cu")
 _CHAINS, _THREADS = 8, 256
-_FMA_FLOPS = 2 * _CHAINS
+FMA_FLOPS = 2 * _CHAINS
 """Of a thread, per round."""
-_MMA_FLOPS = 2 * 16 * 8 * 16 * _CHAINS
+MMA_FLOPS = 2 * 16 * 8 * 16 * _CHAINS
 """Of a warp, per round."""
 _BLOCKS_PER_SM = 8
 
@@ -82,24 +82,21 @@ def _measured(device: CudaGPU, effort: Effort) -> Peaks:
     copied = _seconds(
         device, Program(module=module(gpu.arch), plan=LaunchPlan(steps=(copy,)), shape={}, device=""), size
     )
-    fma = _seconds(device, _computing(gpu, "fma_fp32", effort.rounds), 256)
+    fma = _seconds(device, computing(gpu, "fma_fp32", effort.rounds), 256)
     mma = None
     if gpu.tensor_per_sm("fp16") and float(gpu.sm.capability) >= 8:
         mma = (
-            threads
-            // 32
-            * effort.rounds
-            * _MMA_FLOPS
-            / _seconds(device, _computing(gpu, "mma_fp16", effort.rounds), 256)
+            threads // 32 * effort.rounds * MMA_FLOPS / _seconds(device, computing(gpu, "mma_fp16", effort.rounds), 256)
         )
     return Peaks(
         copy_gb_s=2 * size / copied / 1e9,
-        fp32_tflops=threads * effort.rounds * _FMA_FLOPS / fma / 1e12,
+        fp32_tflops=threads * effort.rounds * FMA_FLOPS / fma / 1e12,
         fp16_tflops=None if mma is None else mma / 1e12,
     )
 
 
-def _computing(gpu: GPU, kernel: str, rounds: int) -> Program:
+def computing(gpu: GPU, kernel: str, rounds: int) -> Program:
+    """A program that launches one of the kernels, with blocks for every SM."""
     launch = Launch(
         kernel=kernel,
         grid=(gpu.sms * _BLOCKS_PER_SM, 1, 1),
