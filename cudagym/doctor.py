@@ -18,9 +18,9 @@ from cudagym.errors import GraderError, InfrastructureError
 
 
 def examine() -> dict[str, Any]:
-    """`toolkit`, `cards` (of this machine; `cards_problem` says why there is none), `devices` (simulated ones),
-    `sandbox`, `isolation` (what that comes to), `versions`, `claude` (what is there to ask it with), `cache` and
-    `problems`: a list of sentences, empty when all is well.
+    """`toolkit`, `cards` (of this machine; `cards_problem` says why there is none, which stops nothing but real GPUs),
+    `devices` (simulated ones), `sandbox`, `isolation` (what that comes to), `versions`, `claude` (what is there to ask
+    it with), `cache` and `problems`: a list of sentences, empty when all is well.
     """
     problems: list[str] = []
     toolkit: dict[str, str] = {}
@@ -38,8 +38,6 @@ def examine() -> dict[str, Any]:
     except (InfrastructureError, GraderError) as error:
         problems.append(str(error))
     found_cards = find_cards()
-    if found_cards.problem and found_cards.has_driver:
-        problems.append(found_cards.problem)
     return {
         "toolkit": toolkit,
         "cards": [_card(card) for card in found_cards.cards],
