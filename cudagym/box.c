@@ -1,6 +1,6 @@
 /* box: runs one command under limits and leaves nothing of it behind.
  *
- *   box [-w wall_ms] [-c cpu_s] [-a memory_bytes] [-f file_bytes] [-n open_files] [-o channel_fd] [-x path]... [-s] [-u]
+ *   box [-w wall_ms] [-c cpu_s] [-a memory_bytes] [-f file_bytes] [-n open_files] [-o channel_fd] [-x path]... [-s] [-p] [-u]
  *       -r report_fd -- command...
  *
  * Two processes: this one, trusted, waits outside of the limits; its child takes them on and becomes the command.
@@ -12,7 +12,7 @@
  * what is in the current folder; and read and write /dev/null. It reaches no other file (Landlock), no TCP port, and no
  * process outside of the box, as far as the kernel's Landlock has these. With -s it may only make system calls that
  * compilers make (seccomp): no connections, no tracing, no mounts. A kernel that has not got these is an error, unless
- * -u says that the command may run without.
+ * -u says that the command may run without. With -p, which takes root, it runs as the user that the current folder is of.
  *
  * On report_fd goes one line: "status=<wait status> cut=<0|1> cpu_us=<n> peak_kb=<n> wall_us=<n>". Without it the box
  * itself was killed. The exit code is 0 when the command's was, 124 at the wall clock, else 1.
@@ -21,7 +21,9 @@
 #include "confine.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,7 @@
 #include <unistd.h>
 
 static long long wall_ms = 0, cpu_s = -1, memory = -1, file_size = -1, open_files = -1;
-static int report = -1, channel = -1, calls_filtered = 0, unsafe_allowed = 0;
+static int report = -1, channel = -1, calls_filtered = 0, is_private = 0, unsafe_allowed = 0;
 static char *readable[64];
 static int readable_count = 0;
 
@@ -112,20 +114,42 @@ static void filter_calls(void) {
   if (filter_enforce(&filter, SECCOMP_RET_ERRNO | ENOSYS) && !unsafe_allowed) fail("no seccomp in this kernel");
 }
 
-/* Root keeps no power but that over files, which Landlock bounds: the toolkit may belong to somebody else. */
-static void drop_capabilities(void) {
+/* Whether all users may use what the command may read: not so where root installed it under a strict umask. */
+static int is_for_all(void) {
+  struct stat about;
+  for (int i = 0; i < readable_count; i++)
+    if (stat(readable[i], &about) || !(about.st_mode & S_IROTH)) return 0;
+  return 1;
+}
+
+/* Root becomes the current folder's user, and keeps one power: to reach files in folders that are closed to others, as
+ * the toolkit or the cache may be root's own. Landlock bounds which. Without a user to become, and where files are not
+ * for all, it is the power over files' permissions. */
+static void drop_privileges(void) {
+  struct stat folder;
+  unsigned kept = 1u << CAP_DAC_READ_SEARCH;
+  if (!is_private || !is_for_all()) kept |= 1u << CAP_DAC_OVERRIDE;
+  if (!readable_count) /* it is trusted to run boxes */
+    kept |= 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_KILL | 1u << CAP_SETPCAP;
+  if (is_private) {
+    /* Powers outlast the change of user, and hold for access() too. */
+    if (stat(".", &folder) || prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) || setgroups(0, NULL) ||
+        setresgid(folder.st_gid, folder.st_gid, folder.st_gid) || setresuid(folder.st_uid, folder.st_uid, folder.st_uid))
+      fail("private user");
+  }
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2];
   if (syscall(SYS_capget, &header, data)) fail("capget");
-  data[0].permitted &= 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH;
-  data[0].effective &= data[0].permitted;
-  data[0].inheritable = data[1].permitted = data[1].effective = data[1].inheritable = 0;
+  data[0].permitted &= kept;
+  data[0].effective = data[0].inheritable = data[0].permitted;
+  data[1].permitted = data[1].effective = data[1].inheritable = 0;
   if (syscall(SYS_capset, &header, data)) fail("capset");
+  for (int power = 0; is_private && power < 32; power++) /* what a user other than root takes into the command */
+    if (data[0].permitted >> power & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, power, 0, 0)) fail("ambient");
 }
 
 /* The child: takes on the limits and becomes the command. */
-static void become(char **command) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
+static void become(char **command, pid_t box) {
   setpgid(0, 0);
   sigset_t none;
   sigemptyset(&none);
@@ -144,7 +168,9 @@ static void become(char **command) {
   limit(RLIMIT_NOFILE, open_files, open_files);
   limit(RLIMIT_AS, memory, memory);
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) fail("no_new_privs");
-  drop_capabilities();
+  drop_privileges();
+  prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user would undo it */
+  if (getppid() != box) _exit(125);
   if (readable_count) restrict_files();
   if (calls_filtered) filter_calls();
   execv(command[0], command);
@@ -182,7 +208,7 @@ static long long number(const char *text) {
 
 int main(int count, char **arguments) {
   int option;
-  while ((option = getopt(count, arguments, "+w:c:a:f:n:o:r:x:su")) != -1) switch (option) {
+  while ((option = getopt(count, arguments, "+w:c:a:f:n:o:r:x:spu")) != -1) switch (option) {
       case 'w': wall_ms = number(optarg); break;
       case 'c': cpu_s = number(optarg); break;
       case 'a': memory = number(optarg); break;
@@ -191,6 +217,7 @@ int main(int count, char **arguments) {
       case 'o': channel = number(optarg); break;
       case 'r': report = number(optarg); break;
       case 's': calls_filtered = 1; break;
+      case 'p': is_private = 1; break;
       case 'u': unsafe_allowed = 1; break;
       case 'x':
         if (readable_count == sizeof readable / sizeof *readable) return 125;
@@ -216,9 +243,9 @@ int main(int count, char **arguments) {
   sigprocmask(SIG_BLOCK, &waited, NULL);
 
   long long start = now_us();
-  pid_t child = fork();
+  pid_t box = getpid(), child = fork();
   if (child < 0) fail("fork");
-  if (child == 0) become(arguments + optind);
+  if (child == 0) become(arguments + optind, box);
   setpgid(child, child); /* by both, so that it holds whoever runs first */
 
   int status = 0, cut = 0;

@@ -2,9 +2,10 @@
 
 A box is a process group of its own with an almost empty environment, no inherited file descriptors, no way to
 gain privileges, resource limits and a wall clock. With a `Reach` it opens only the files named there and those of its
-private folder, and no connection (Landlock); compilers are held to the system calls that they need (seccomp). When it
-ends, nothing that it started lives on; when the thread that called `run_boxed` dies with its process, the box is killed
-too. `box.c` does the work. The recorder's worker closes itself further before it loads candidate code.
+private folder, and no connection (Landlock); compilers are held to the system calls that they need (seccomp). Root's
+boxes with a reach run as users of their own. When it ends, nothing that it started lives on; when the thread that
+called `run_boxed` dies with its process, the box is killed too. `box.c` does the work. The recorder's worker closes
+itself further before it loads candidate code.
 
 Where the kernel has no Landlock or seccomp, boxes with a reach do not start, unless $CUDAGYM_UNSAFE says that they may.
 """
@@ -106,7 +107,7 @@ def box_command(
 ) -> list[str]:
     """The command line that runs `argv` in a box: for callers that cannot wait for it themselves (ninja).
 
-    Its private folder is the one that it is started in.
+    Its private folder is the one that it is started in. With a reach, `hand_over` that folder first.
     """
     options = {
         "-w": round(limits.wall_seconds * 1000),
@@ -120,7 +121,9 @@ def box_command(
     given = [str(word) for item in options.items() if item[1] is not None for word in item]
     if reach:
         given += [word for path in reach.files if path.exists() for word in ("-x", str(path))]
-        given += ["-s"] * reach.compiler + ["-u"] * bool(os.environ.get("CUDAGYM_UNSAFE"))
+        given += (
+            ["-s"] * reach.compiler + ["-p"] * bool(_private_users()) + ["-u"] * bool(os.environ.get("CUDAGYM_UNSAFE"))
+        )
     return [str(_box()), *given, "--", *map(str, argv)]
 
 
@@ -168,6 +171,8 @@ def run_boxed(
     are kept, the rest is thrown away; without channel bytes there is no channel.
     Raises what `read_report` raises. Blocks: the box would not outlive the calling thread.
     """
+    if reach:
+        hand_over(cwd)
     reports, report_fd = os.pipe()
     channels, channel_fd = os.pipe() if channel_bytes else (None, None)
     output, output_fd = os.pipe()
@@ -225,7 +230,9 @@ def _sweep() -> None:
     """Once per process: removes the private folders of processes that were killed, which nobody holds."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         try:
-            if folder.stat().st_uid != os.getuid() or time.time() - folder.stat().st_mtime < _FRESH_SECONDS:
+            about = folder.stat()
+            is_ours = about.st_uid == os.getuid() or about.st_uid in _private_users()
+            if not is_ours or time.time() - about.st_mtime < _FRESH_SECONDS:
                 continue
             held = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
         except OSError:
@@ -237,6 +244,15 @@ def _sweep() -> None:
             pass  # somebody works in it
         finally:
             os.close(held)
+
+
+def hand_over(folder: Path) -> None:
+    """Gives a box's private folder, and the files in it, a user that nothing else runs as, if this process is root."""
+    if not _private_users() or folder.stat().st_uid in _private_users():
+        return
+    user = private_user()
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, user, user, follow_symlinks=False)
 
 
 def private_user() -> int:
@@ -268,8 +284,8 @@ def _covers(line: str, users: range) -> bool:
 _UNUSED_USERS = (range(0x7000_0000, 0x7FFF_FFFE), range(61184, 65520))
 """The first are in nobody's use by systemd's table of users; the second, which small user namespaces have too, it gives
 to services while they run."""
-_POWERS = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7
-"""CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETGID and CAP_SETUID."""
+_POWERS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8
+"""CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_KILL, CAP_SETGID, CAP_SETUID and CAP_SETPCAP."""
 
 
 def describe() -> dict[str, bool]:
@@ -286,6 +302,7 @@ def describe() -> dict[str, bool]:
     return {
         "own_process_group": rest.split()[3:4] == [process],
         "private_environment": f"HOME={folder}\0".encode() in seen,
+        "private_user": re.search(rb"^Uid:\t0\t", seen, re.MULTILINE) is None,
         "resource_limits": re.search(rb"Max cpu time +1 ", seen) is not None,
         "no_new_privileges": b"NoNewPrivs:\t1" in seen,
         "system_call_filters": b"Seccomp:\t2" in seen,

@@ -87,7 +87,7 @@ class Store:
             try:
                 for name, data in files.items():
                     (aside / name).write_bytes(data)
-                    (aside / name).chmod(0o700)
+                    (aside / name).chmod(0o755)  # boxes run some as other users; the folder is closed to them
                 sums = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
                 (aside / _MANIFEST).write_text(json.dumps(sums))
                 with suppress(OSError):  # renaming onto a filled folder fails: someone else's entry stands

@@ -25,7 +25,7 @@ from cudagym.build.stages import FILE, STAGES_DONE, Stages, identity, stages_of
 from cudagym.build.toolchain import Toolchain
 from cudagym.errors import BuildFailed, CandidateError, Disturbed, GraderError, InfrastructureError
 from cudagym.record import Record
-from cudagym.sandbox import BoxLimits, box_command, private_folder, read_report, run_boxed
+from cudagym.sandbox import BoxLimits, box_command, hand_over, private_folder, read_report, run_boxed
 
 MAX_SOURCE_BYTES = 256 << 10
 SCRIPT = "stages.sh"
@@ -190,6 +190,7 @@ def _run_graph(
         private = folder / str(index)
         private.mkdir(mode=0o700)
         prepared = _lay_out(unit, private, stages)
+        hand_over(private)
         command = ["/bin/sh", str(folder / SCRIPT)] if prepared else nvcc
         boxed = shlex.join(box_command(command, LIMITS, reach=reach, report_fd=3)).replace("$", "$$")
         lines += [f"build {index}: box always", f"  boxed = {boxed}"]

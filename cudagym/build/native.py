@@ -24,7 +24,7 @@ def native(name: str, sources: Sequence[Path], flags: Sequence[str], extra: Mapp
     texts = {source.name: source.read_text() for source in sources} | dict(extra or {})
     compiler, identity = _compiler()
     parts = [part for item in sorted(texts.items()) for part in item]
-    key = key_of("native", name, identity, platform.machine(), *flags, "--", *parts)
+    key = key_of("native-2", name, identity, platform.machine(), *flags, "--", *parts)
     store = Store("native")
     if store.read(key, itemgetter(name)) is None:
         store.put(key, {name: _compile(compiler, name, texts, flags)})

@@ -29,7 +29,7 @@ from cudagym.memory import map_shared
 from cudagym.record import Record
 from cudagym.sandbox import private_user
 from cudagym.simulator.enclosure import enclose, enclosure
-from cudagym.simulator.native import Compiled, Objects, initialise, keep_objects_in
+from cudagym.simulator.objects import Compiled, Objects
 
 _GRACE_SECONDS = 20.0
 """On top of a run's own wall limit: compiling its kernels, and noticing the limit."""
@@ -67,6 +67,8 @@ class Executor:
         seconds = request.limits.wall_seconds + _GRACE_SECONDS
         fds = [buffer.fd for buffer in request.buffers]
         with self._lock:
+            if not self._child.is_running:
+                _load()  # here, where a C compiler has all the time it needs
             try:
                 body = request.model_dump_json().encode()
                 shelf = _Shelf(request.program)
@@ -187,15 +189,24 @@ class _Machines:
         )
 
 
-def _prepare() -> None:
-    """Loads all that requests need, and shuts this process in. Raises InfrastructureError."""
-    import cudagym.simulator.machine  # noqa: F401 -- for `_Machines`
+def _load() -> None:
+    """Loads the native code that requests need; builds what the cache has not got. Raises InfrastructureError."""
     from cudagym.simulator.clock.follow import follower
     from cudagym.simulator.clock.replay import replayer
+    from cudagym.simulator.native import initialise
 
     for load in (enclosure, initialise, follower, replayer):
         load()
+
+
+def _prepare(line: Line) -> None:
+    """Loads all that requests need, and shuts this process in. Raises InfrastructureError."""
+    import cudagym.simulator.machine  # noqa: F401 -- for `_Machines`
+    from cudagym.simulator.native import keep_objects_in
+
+    _load()
     enclose(parent=os.getppid(), user=private_user())
+    keep_objects_in(_Lent(line))
 
 
 def main(connection: int) -> None:
@@ -205,10 +216,9 @@ def main(connection: int) -> None:
     line = Line(socket.socket(fileno=connection))
     hindrance = None
     try:
-        _prepare()
+        _prepare(line)
     except CudagymError as error:
         hindrance = error
-    keep_objects_in(_Lent(line))
     serve(line, _Machines(hindrance).answer)
 
 

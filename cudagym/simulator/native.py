@@ -17,10 +17,11 @@ from typing import NamedTuple
 import llvmlite
 import llvmlite.binding as llvm
 
-from cudagym.build.cache import Store, key_of
+from cudagym.build.cache import key_of
 from cudagym.build.native import native
 from cudagym.errors import GraderError
 from cudagym.simulator.lower import Lowered
+from cudagym.simulator.objects import Compiled, Objects
 
 _HERE = Path(__file__).parent
 _C_SOURCES = ("barriers.c", "heap.c", "math.c", "matrix.c", "memory.c", "parallel.c", "schedule.c", "watch.c")
@@ -114,25 +115,6 @@ def runtime() -> Runtime:
 def _flags() -> tuple[str, ...]:
     tune = "-mcpu=native" if platform.machine() == "aarch64" else "-march=native"
     return ("-O3", tune, "-ffp-contract=off", "-fPIC", "-shared", "-pthread", "-lm")
-
-
-class Compiled(NamedTuple):
-    """A kernel that LLVM has compiled."""
-
-    code: bytes
-    """A relocatable object."""
-    register_bytes: int
-    """That a warp needs for its registers."""
-
-
-class Objects:
-    """Compiled kernels by key, on disk."""
-
-    def get(self, key: str) -> Compiled | None:
-        return Store("jit").read(key, lambda files: Compiled(files["kernel.o"], int(files["registers"])))
-
-    def put(self, key: str, compiled: Compiled) -> None:
-        Store("jit").put(key, {"kernel.o": compiled.code, "registers": str(compiled.register_bytes).encode()})
 
 
 _objects = Objects()

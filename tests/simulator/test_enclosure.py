@@ -21,7 +21,7 @@ from cudagym.errors import GraderError
 from cudagym.memory import SharedMemory
 from cudagym.simulator import executor
 from cudagym.simulator.executor import Executor, Request
-from cudagym.simulator.native import Compiled
+from cudagym.simulator.objects import Compiled
 
 ATTEMPTS = """
 import ctypes, errno, fcntl, json, mmap, os, resource, signal, socket, sys, threading, time
