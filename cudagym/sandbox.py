@@ -284,8 +284,8 @@ def _covers(line: str, users: range) -> bool:
 _UNUSED_USERS = (range(0x7000_0000, 0x7FFF_FFFE), range(61184, 65520))
 """The first are in nobody's use by systemd's table of users; the second, which small user namespaces have too, it gives
 to services while they run."""
-_POWERS = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8
-"""CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_KILL, CAP_SETGID, CAP_SETUID and CAP_SETPCAP."""
+_POWERS = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8
+"""CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETGID, CAP_SETUID and CAP_SETPCAP."""
 
 
 def describe() -> dict[str, bool]:

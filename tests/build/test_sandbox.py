@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from cudagym.errors import GraderError
-from cudagym.sandbox import SYSTEM_FILES, BoxLimits, BoxResult, Reach, describe, level, private_folder, run_boxed
+from cudagym.sandbox import (
+    SYSTEM_FILES,
+    BoxLimits,
+    BoxResult,
+    Reach,
+    describe,
+    level,
+    private_folder,
+    private_user,
+    run_boxed,
+)
 
 LIMITS = BoxLimits(wall_seconds=10, cpu_seconds=1, memory_bytes=256 << 20, file_bytes=1 << 16, open_files=32)
 
@@ -174,6 +184,25 @@ def test_a_compiler_makes_no_calls_but_a_compilers(tmp_path: Path, attempt: str)
     assert b"OSError: [Errno 38]" in said or b"PermissionError" in said
 
 
+@pytest.mark.skipif(not private_user(), reason="only root may run boxes as other users")
+def test_roots_boxes_have_users_of_their_own(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    users = set()
+    for folder in folders:
+        folder.mkdir(mode=0o700)
+        (folder / "given").write_text("mine")
+        said = shell("id -u; cat given; echo more >> given; grep CapEff /proc/self/status", folder, reach=PROC).output
+        user, given, powers = said.split(maxsplit=2)
+        users.add(int(user))
+        assert given == b"mine"
+        assert int(powers.split()[1], 16) in (2, 4)  # to read what folders hide, within its reach
+        assert (folder / "given").read_text() == "minemore\n"
+    assert len(users) == 2
+    assert 0 not in users
+    assert {folder.stat().st_uid for folder in folders} == users
+
+
+PROC = Reach(files=(*SYSTEM_FILES, Path("/proc")))
 WITHOUT_LANDLOCK = """
 import ctypes, struct, sys
 from pathlib import Path
@@ -238,5 +267,6 @@ def test_the_doctor_hears_what_the_box_does() -> None:
     assert found["no_new_privileges"]
     assert found["system_call_filters"]
     assert found["file_access_rules"]
+    assert found["private_user"]
     assert level(found).startswith("full")
     assert "without file access rules" in level({**found, "file_access_rules": False})

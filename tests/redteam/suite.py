@@ -1,6 +1,9 @@
 """The red team: attacks on the grader and honest kernels beside them, graded through the public door.
 
-    python tests/redteam/suite.py        grades all, prints the table, writes it into docs/integrity.md
+    python tests/redteam/suite.py                      grades all, prints the table, writes it into docs/integrity.md
+    python tests/redteam/suite.py --outcomes NAME...   grades these and prints what went wrong with each, as JSON
+
+As root, the first also grades all attacks and the kernels written by hand as each of identity.IDENTITIES.
 
 An attack is a source whose first line says `// spec | statuses | layer | what it does`: any of the statuses may be its
 verdict. Where `correct` is one of them, the layer begins with `construction` or says what keeps the gain away, and the
@@ -10,7 +13,10 @@ final.
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -18,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from identity import IDENTITIES
 from rich.console import Console
 from rich.progress import Progress
 
@@ -177,6 +184,44 @@ def grade_all(console: Console, chosen: Sequence[Attack] | None = None) -> Resul
     )
 
 
+def outcomes(names: Sequence[str]) -> dict[str, str]:
+    """What went wrong with these attacks and honest kernels: nothing, it is hoped."""
+    hostile = [one for one in attacks() if one.name in names]
+    honest = [one for one in written() if one.name in names]
+    bases = {spec: source for spec, source in best().items() if any(one.spec == spec for one in hostile)}
+    with Grader("sim:h100", cached=False) as grader:
+        most = {spec: grader.grade(spec, source).fraction_of_peak for spec, source in bases.items()}
+        verdicts = grader.grade_many([(one.spec, one.source) for one in [*hostile, *honest]])
+    found = {
+        one.name: outcome(one, verdict, most.get(one.spec)) for one, verdict in zip(hostile, verdicts, strict=False)
+    }
+    for kernel, verdict in zip(honest, verdicts[len(hostile) :], strict=True):
+        found[kernel.name] = "" if verdict.status == "correct" else f"{verdict.status}: {verdict.message[:200]}"
+    return found
+
+
+def outcomes_as(identity: str, names: Sequence[str]) -> dict[str, str]:
+    """The same, graded by a process that is somebody else. Takes root."""
+    command = [sys.executable, str(HERE / "identity.py"), identity, sys.executable, str(HERE / "suite.py")]
+    done = subprocess.run([*command, "--outcomes", *names], stdout=subprocess.PIPE, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def by_identity(console: Console) -> tuple[str, list[str]]:
+    """A table of all identities but the present one, and what went wrong."""
+    lines = ["", "| graded by | attacks stopped | hand-written kernels accepted |", "|---|---|---|"]
+    failures = []
+    hostile, honest = [one.name for one in attacks()], [one.name for one in written()]
+    for identity in IDENTITIES[1:] if os.geteuid() == 0 else ():
+        console.print(f"as {identity}", markup=False)
+        found = outcomes_as(identity, [*hostile, *honest])
+        failures += [f"as {identity}, {name}: {problem}" for name, problem in found.items() if problem]
+        good = [sum(not found[name] for name in names) for names in (hostile, honest)]
+        lines.append(f"| {identity} | {good[0]} of {len(hostile)} | {good[1]} of {len(honest)} |")
+    return "\n".join(lines) + "\n" if len(lines) > 3 else "", failures
+
+
 def share(good: int, of: int) -> str:
     """`17 of 17 (95% interval 82% to 100%)`."""
     estimate = wilson(good, of)
@@ -211,11 +256,15 @@ def table(results: Results) -> str:
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["--outcomes"]:
+        print(json.dumps(outcomes(sys.argv[2:])))
+        return 0
     console = Console(width=140)
     results = grade_all(console)
-    text = table(results)
+    others, failures = by_identity(console)
+    text = table(results) + others
     console.print(text, markup=False)
-    failures = [f"{one.name}: {problem}" for one, problem in results.attacks if problem]
+    failures += [f"{one.name}: {problem}" for one, problem in results.attacks if problem]
     failures += [
         f"{one.name}: {verdict.status}: {verdict.message[:200]}"
         for one, verdict in results.honest
