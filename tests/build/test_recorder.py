@@ -147,7 +147,7 @@ def test_what_a_recording_refuses(workshop: Any, n: int, error: type[Exception],
 
 def test_a_solve_that_never_returns_is_cut_off(workshop: Any) -> None:
     start = time.monotonic()
-    with pytest.raises(Rejected, match=r"2 s of CPU time on the host|within 5 s on the host"):
+    with pytest.raises(Rejected, match=r"2 s of CPU time on the host|took 5 s on the host"):
         workshop.record("crooked", n=13)
     assert time.monotonic() - start < 10
 

@@ -133,7 +133,7 @@ run_boxed(["/bin/sleep", "98731"], cwd=Path({str(tmp_path)!r}), limits=BoxLimits
     caller.send_signal(signal.SIGINT)
     _, error = caller.communicate(timeout=10)
     assert b"KeyboardInterrupt" in error
-    assert not alive("98731")
+    assert wait_until(lambda: not alive("98731"))
 
 
 def test_a_command_that_cannot_start_is_the_graders_error(tmp_path: Path) -> None:
@@ -190,13 +190,13 @@ def test_roots_boxes_have_users_of_their_own(tmp_path: Path) -> None:
     users = set()
     for folder in folders:
         folder.mkdir(mode=0o700)
-        (folder / "given").write_text("mine")
+        (folder / "given").write_text("mine\n")
         said = shell("id -u; cat given; echo more >> given; grep CapEff /proc/self/status", folder, reach=PROC).output
         user, given, powers = said.split(maxsplit=2)
         users.add(int(user))
         assert given == b"mine"
         assert int(powers.split()[1], 16) in (2, 4)  # to read what folders hide, within its reach
-        assert (folder / "given").read_text() == "minemore\n"
+        assert (folder / "given").read_text() == "mine\nmore\n"
     assert len(users) == 2
     assert 0 not in users
     assert {folder.stat().st_uid for folder in folders} == users

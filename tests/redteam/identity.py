@@ -78,9 +78,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def become(identity: str) -> None:
     """Turns this process into one of IDENTITIES, with a home and a cache folder of its own. Takes root for all."""
     home = Path(tempfile.mkdtemp(prefix="cudagym-identity-"))
-    for name in ("native", "headers"):  # what takes long to make anew
-        if (made := cache_dir() / name).is_dir():
-            shutil.copytree(made, home / "cache" / name, ignore=shutil.ignore_patterns(".*"))
+    if (native := cache_dir() / "native").is_dir():  # saves compiling it anew
+        shutil.copytree(native, home / "cache" / "native", ignore=shutil.ignore_patterns(".*"))
     os.environ |= {"HOME": str(home), "CUDAGYM_CACHE": str(home / "cache"), "TMPDIR": str(home)}
     is_user, is_contained = "user" in identity, "container" in identity
     if is_user:
