@@ -1,8 +1,14 @@
-"""Bench: one judge on the stand-in card and one on the simulated GPU, which share their builds."""
+"""Bench: one judge on the stand-in card and one on the simulated GPU, which share their builds.
+
+`python bench.py FOLDER SPEC SOURCE` examines a source on the stand-in with this folder and prints the verdict's status.
+"""
 
 from __future__ import annotations
 
-from standin_driver.driver import StandIn
+import sys
+from pathlib import Path
+
+from standin_driver.driver import tell
 
 from cudagym.build.builder import Build, Builder
 from cudagym.build.program import Program
@@ -13,6 +19,7 @@ from cudagym.hardware import GPU
 from cudagym.judge import Judge
 from cudagym.record import Shape
 from cudagym.simulator.gpu import SimulatedGPU
+from cudagym.specs import get
 from cudagym.specs.spec import KernelSpec
 from cudagym.verdict import Verdict
 
@@ -25,22 +32,23 @@ SECRET = bytes(32)
 class Telling(Builder):
     """A builder that tells a stand-in what it made."""
 
-    def __init__(self, card: StandIn) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._card = card
+        self._folder = folder
 
     def record(self, build: Build, spec: KernelSpec, shape: Shape, gpu: GPU) -> Program:
-        self._card.know(build.module)
+        tell(self._folder, build.module)
         return super().record(build, spec, shape, gpu)
 
 
 class Bench:
     """Examines sources on the stand-in, and on the simulated GPU beside it."""
 
-    def __init__(self, card: StandIn, protocol: Protocol = SHORT) -> None:
-        self.card, self.builder = card, Telling(card)
-        self.measuring = Judge(CudaGPU(0, protocol=protocol, hang_seconds=HANG_SECONDS), self.builder, SECRET)
-        self.modelling = Judge(SimulatedGPU(card.gpu.name), self.builder, SECRET)
+    def __init__(self, folder: Path, hang_seconds: float = HANG_SECONDS) -> None:
+        card = CudaGPU(0, protocol=SHORT, hang_seconds=hang_seconds)
+        self.builder, self.gpu = Telling(folder), card.gpu
+        self.measuring = Judge(card, self.builder, SECRET)
+        self.modelling = Judge(SimulatedGPU(self.gpu.name), self.builder, SECRET)
 
     def measured(self, spec: KernelSpec, source: str) -> Verdict:
         return self.measuring.examine(spec, source, self._build(spec, source), seed=1)
@@ -49,13 +57,13 @@ class Bench:
         return self.modelling.examine(spec, source, self._build(spec, source), seed=1)
 
     def _build(self, spec: KernelSpec, source: str) -> Build | BuildFailed:
-        (build,) = self.builder.build_many([(spec, source)], self.card.gpu)
+        (build,) = self.builder.build_many([(spec, source)], self.gpu)
         assert not isinstance(build, BaseException) or isinstance(build, BuildFailed), build
         return build
 
     def prepare(self, items: list[tuple[KernelSpec, str]]) -> None:
         """Builds all as one group, so that examining them finds them built."""
-        self.builder.build_many(items, self.card.gpu)
+        self.builder.build_many(items, self.gpu)
 
     def close(self) -> None:
         self.measuring.close()
@@ -65,3 +73,11 @@ class Bench:
 def brief(spec: KernelSpec) -> KernelSpec:
     """The spec, timed at a small one of its check shapes: every repetition is simulated whole."""
     return spec.model_copy(update={"timing_shape": sorted(spec.check_shapes, key=spec.least_bytes)[1]})
+
+
+if __name__ == "__main__":
+    bench = Bench(Path(sys.argv[1]))
+    try:
+        print(bench.measured(brief(get(sys.argv[2])), Path(sys.argv[3]).read_text()).status)
+    finally:
+        bench.close()

@@ -59,7 +59,7 @@ def chosen() -> list[Attack]:
 def bench(standin: StandIn) -> Iterator[Bench]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LD_LIBRARY_PATH", standin.environment()["LD_LIBRARY_PATH"])
-        made = Bench(standin)
+        made = Bench(standin.folder)
         made.prepare([(get(attack.spec), attack.source) for attack in chosen()])
         yield made
         made.close()

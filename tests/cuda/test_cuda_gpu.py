@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,7 @@ from standin_driver.driver import StandIn
 
 pytest.importorskip("cuda.bindings", reason="needs the extra gpu")
 
-from bench import Bench, Telling, brief
+from bench import SHORT, Bench, Telling, brief
 
 from cudagym import grader
 from cudagym.agents.scripted import ScriptedTeacher
@@ -71,7 +75,7 @@ brief = get("relu_fp32").model_copy(update={"name": "brief_relu", "timing_shape"
 def bench(standin: StandIn) -> Iterator[Bench]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LD_LIBRARY_PATH", standin.environment()["LD_LIBRARY_PATH"])
-        made = Bench(standin)
+        made = Bench(standin.folder)
         made.prepare([*SCRIPTED.values(), (RELU, PLAIN), (RELU, POINTERS)])
         yield made
         made.close()
@@ -123,6 +127,37 @@ def test_a_lost_card_serves_again_when_it_is_back(bench: Bench, card: StandIn) -
         assert (verdict.status, verdict.owner) == ("grader_error", "infrastructure"), verdict.message
     card.faults.heal()
     assert bench.measured(RELU, PLAIN).status == "correct"
+
+
+def test_an_interrupted_candidate_leaves_a_working_card(bench: Bench, card: StandIn) -> None:
+    card.faults.ask("hang")
+    patient = Bench(card.folder, hang_seconds=60)
+    with ThreadPoolExecutor(1) as pool:
+        examined = pool.submit(patient.measured, RELU, PLAIN)
+        while card.faults.asked("hang") and not examined.done():
+            time.sleep(0.01)
+        patient.measuring.interrupt()
+        verdict = examined.result(timeout=30)
+    patient.close()
+    assert verdict.status == "grader_error", verdict.message
+    assert bench.measured(RELU, PLAIN).status == "correct"
+
+
+def test_two_processes_take_turns(bench: Bench, card: StandIn, tmp_path: Path) -> None:
+    """Neither launches anything while the other's candidate is being timed."""
+    (tmp_path / "relu.cu").write_text(PLAIN)
+    script = Path(__file__).with_name("bench.py")
+    command = [sys.executable, script, card.folder, "relu_fp32", tmp_path / "relu.cu"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    card.keep_diary()
+    both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=120)[0] for process in both] == ["correct\n"] * 2
+    diary = card.diary()
+    first, second = dict.fromkeys(diary)
+    for one in (first, second):
+        places = [at for at, who in enumerate(diary) if who == one][-SHORT.least :]
+        assert places[-1] - places[0] == SHORT.least - 1, "launches of the other lie between"
+    assert card.misuse() == ""
 
 
 @pytest.mark.parametrize("source", [PLAIN, POINTERS], ids=["plain", "pointers"])
@@ -184,7 +219,7 @@ def test_grade_from_the_command_line(
 ) -> None:
     """With the protocol that every grade uses, on a card whose times are those that the host sees."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(card.folder))
-    monkeypatch.setattr(grader, "Builder", lambda: Telling(card))
+    monkeypatch.setattr(grader, "Builder", lambda: Telling(card.folder))
     card.faults.ask("wall_clock", lasting=True, value=1.0)
     (tmp_path / "relu.cu").write_text(PLAIN)
     (tmp_path / "mine.py").write_text(SPEC)

@@ -66,7 +66,14 @@ class StandIn:
 
     def know(self, module: Module) -> None:
         """Tells the card what a cubin contains."""
-        (self.folder / "modules" / hashlib.sha256(module.cubin).hexdigest()).write_text(module.model_dump_json())
+        tell(self.folder, module)
+
+    def diary(self) -> list[str]:
+        """For each launch since `keep_diary`, by which process that loaded the library."""
+        return (self.folder / "diary").read_text().split()
+
+    def keep_diary(self) -> None:
+        (self.folder / "diary").write_text("")
 
     def misuse(self) -> str:
         """Why calls were refused, a line each."""
@@ -96,6 +103,11 @@ class StandIn:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def tell(folder: Path, module: Module) -> None:
+    """Tells the card with this folder what a cubin contains, from any process."""
+    (folder / "modules" / hashlib.sha256(module.cubin).hexdigest()).write_text(module.model_dump_json())
 
 
 def _facts(gpu: GPU, l2_bytes: int) -> str:

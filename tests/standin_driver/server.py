@@ -10,6 +10,7 @@ predictions but a plain function of the instructions and accesses that ran, so t
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 import socket
 import struct
@@ -66,7 +67,8 @@ class Mapping(NamedTuple):
 class Client:
     """What one process that loaded the library has on the card."""
 
-    def __init__(self, machine: Machine, folder: Path, limits: Limits) -> None:
+    def __init__(self, number: int, machine: Machine, folder: Path, limits: Limits) -> None:
+        self.number = number
         self.machine, self.folder, self.limits, self.faults = machine, folder, limits, Faults(folder)
         self.memory: dict[int, np.ndarray] = {}
         self.modules: list[Module] = []
@@ -146,6 +148,9 @@ class Client:
 
     def launch(self, number: int, launch: Launch, mappings: list[Mapping]) -> str:
         """Runs a kernel. What it took, in nanoseconds, or `hang`."""
+        if (diary := self.folder / "diary").exists():
+            with diary.open("a") as file:
+                file.write(f"{self.number}\n")
         for fault, error in _INJECTED.items():
             if self.faults.fires(fault):
                 raise Refused(error, f"asked for: {fault}")
@@ -230,9 +235,9 @@ def main(folder: Path, gpu: GPU, limits: Limits) -> None:
         listener.bind(str(folder / "unready"))
         listener.listen()
         (folder / "unready").rename(folder / "server")
-        while True:
+        for number in itertools.count():
             connection, _ = listener.accept()
-            client = Client(machine, folder, limits)
+            client = Client(number, machine, folder, limits)
             threading.Thread(target=serve, args=(connection, client, turn), daemon=True).start()
 
 
