@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -136,10 +136,10 @@ def test_an_interrupted_candidate_leaves_a_working_card(bench: Bench, card: Stan
         examined = pool.submit(patient.measured, RELU, PLAIN)
         while card.faults.asked("hang") and not examined.done():
             time.sleep(0.01)
-        patient.measuring.interrupt()
-        verdict = examined.result(timeout=30)
+        while not wait([examined], timeout=0.1).done:  # what was killed is tried again, once
+            patient.measuring.interrupt()
     patient.close()
-    assert verdict.status == "grader_error", verdict.message
+    assert examined.result().status == "grader_error", examined.result().message
     assert bench.measured(RELU, PLAIN).status == "correct"
 
 
@@ -151,7 +151,7 @@ def test_two_processes_take_turns(bench: Bench, card: StandIn, tmp_path: Path) -
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     card.keep_diary()
     both = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate(timeout=120)[0] for process in both] == ["correct\n"] * 2
+    assert [process.communicate(timeout=300)[0] for process in both] == ["correct\n"] * 2
     diary = card.diary()
     first, second = dict.fromkeys(diary)
     for one in (first, second):

@@ -212,7 +212,10 @@ def _mappings(text: str) -> Iterator[Mapping]:
 def serve(connection: socket.socket, client: Client, turn: threading.Lock) -> None:
     """Answers one process until it ends. The simulated GPU does one thing at a time."""
     while True:
-        head, fds, _, _ = socket.recv_fds(connection, _HEAD.size, 1)
+        try:
+            head, fds, _, _ = socket.recv_fds(connection, _HEAD.size, 1)
+        except ConnectionResetError:
+            return
         if not head:
             return
         text_length, data_length = _HEAD.unpack(head)
