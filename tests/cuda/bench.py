@@ -25,7 +25,8 @@ from cudagym.verdict import Verdict
 
 SHORT = Protocol(warm_seconds=0, window=2, least=6, most=12, budget_seconds=2, sweep_us=0, host_excess_us=1e9)
 """The stand-in's times barely vary, but the host sees how long it simulates."""
-HANG_SECONDS = 3.0
+PATIENCE, LITTLE_PATIENCE = 60.0, 3.0
+"""Seconds that a run may take: ample on a busy machine, and enough to be sure of what hangs."""
 SECRET = bytes(32)
 
 
@@ -44,14 +45,16 @@ class Telling(Builder):
 class Bench:
     """Examines sources on the stand-in, and on the simulated GPU beside it."""
 
-    def __init__(self, folder: Path, hang_seconds: float = HANG_SECONDS) -> None:
-        card = CudaGPU(0, protocol=SHORT, hang_seconds=hang_seconds)
-        self.builder, self.gpu = Telling(folder), card.gpu
-        self.measuring = Judge(card, self.builder, SECRET)
+    def __init__(self, folder: Path) -> None:
+        cards = [CudaGPU(0, protocol=SHORT, hang_seconds=seconds) for seconds in (PATIENCE, LITTLE_PATIENCE)]
+        self.builder, self.gpu = Telling(folder), cards[0].gpu
+        self.measuring, self.impatient = (Judge(card, self.builder, SECRET) for card in cards)
         self.modelling = Judge(SimulatedGPU(self.gpu.name), self.builder, SECRET)
 
-    def measured(self, spec: KernelSpec, source: str) -> Verdict:
-        return self.measuring.examine(spec, source, self._build(spec, source), seed=1)
+    def measured(self, spec: KernelSpec, source: str, *, hangs: bool = False) -> Verdict:
+        """`hangs`: whether it is expected to."""
+        judge = self.impatient if hangs else self.measuring
+        return judge.examine(spec, source, self._build(spec, source), seed=1)
 
     def modelled(self, spec: KernelSpec, source: str) -> Verdict:
         return self.modelling.examine(spec, source, self._build(spec, source), seed=1)
@@ -66,8 +69,8 @@ class Bench:
         self.builder.build_many(items, self.gpu)
 
     def close(self) -> None:
-        self.measuring.close()
-        self.modelling.close()
+        for judge in (self.measuring, self.impatient, self.modelling):
+            judge.close()
 
 
 def brief(spec: KernelSpec) -> KernelSpec:

@@ -111,7 +111,7 @@ def test_a_fault_has_its_verdict_and_the_next_candidate_a_working_card(
 ) -> None:
     """The later ones come while the program is timed."""
     card.faults.ask(fault, after)
-    verdict = bench.measured(RELU, PLAIN)
+    verdict = bench.measured(RELU, PLAIN, hangs=fault == "hang")
     owner = "infrastructure" if status == "grader_error" else "candidate"
     assert (verdict.status, verdict.owner) == (status, owner), verdict.message
     assert says in verdict.message
@@ -131,14 +131,12 @@ def test_a_lost_card_serves_again_when_it_is_back(bench: Bench, card: StandIn) -
 
 def test_an_interrupted_candidate_leaves_a_working_card(bench: Bench, card: StandIn) -> None:
     card.faults.ask("hang")
-    patient = Bench(card.folder, hang_seconds=60)
     with ThreadPoolExecutor(1) as pool:
-        examined = pool.submit(patient.measured, RELU, PLAIN)
+        examined = pool.submit(bench.measured, RELU, PLAIN)
         while card.faults.asked("hang") and not examined.done():
             time.sleep(0.01)
         while not wait([examined], timeout=0.1).done:  # what was killed is tried again, once
-            patient.measuring.interrupt()
-    patient.close()
+            bench.measuring.interrupt()
     assert examined.result().status == "grader_error", examined.result().message
     assert bench.measured(RELU, PLAIN).status == "correct"
 
