@@ -49,7 +49,7 @@ endurance: $(STAMP)
 
 long-tests: $(STAMP)
 	CUDAGYM_LONG_TESTS=1 $(BIN)/python -m pytest tests/build/test_equivalence.py tests/build/test_launch_syntax.py tests/simulator/test_random_kernels.py \
-		tests/agents/test_scripted.py tests/redteam
+		tests/agents/test_scripted.py tests/cuda tests/redteam
 
 red-team: $(STAMP)
 	$(BIN)/python tests/redteam/suite.py

@@ -141,6 +141,7 @@ def test_an_interrupted_candidate_leaves_a_working_card(bench: Bench, card: Stan
     assert bench.measured(RELU, PLAIN).status == "correct"
 
 
+@pytest.mark.skipif(not LONG, reason="two more Pythons with torch; test_queue.py tests the queue itself")
 def test_two_processes_take_turns(bench: Bench, card: StandIn, tmp_path: Path) -> None:
     """Neither launches anything while the other's candidate is being timed."""
     (tmp_path / "relu.cu").write_text(PLAIN)
