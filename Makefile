@@ -16,7 +16,7 @@ help:
 	@echo "make soak         2,000 good, hostile and broken candidates while faults strike at random (at most MINUTES=60)"
 	@echo "make endurance    what one process uses up over 5,000 verdicts, into docs/integrity.md (at most MINUTES=60)"
 	@echo "make long-tests   generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
-	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes)"
+	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes; an hour as root, who is others too)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
