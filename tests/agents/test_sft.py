@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from cudagym.agents import policy, sft
+from cudagym.agents import history, policy, sft
 from cudagym.config import AdaptConfig, PretrainConfig
 from cudagym.errors import UsageError
 
@@ -39,6 +39,11 @@ def test_the_loss_falls_and_the_result_is_a_checkpoint(trained: Path, base: Path
     after = policy.load(trained)
     assert after.tokenizer(rows[0]["completion"]) == policy.load(base).tokenizer(rows[0]["completion"])
     assert not torch.equal(after.model.get_input_embeddings().weight, policy.load(base).model.lm_head.weight)
+
+
+def test_what_the_trainer_logged_outlives_its_checkpoints(trained: Path) -> None:
+    assert (trained / history.NAME).is_file()
+    assert [log["loss"] for log in history.read(trained).values()] == losses(trained)
 
 
 def test_only_completions_count_in_the_loss(trained: Path) -> None:
