@@ -69,7 +69,15 @@ class Judge:
 
     def examine(self, spec: KernelSpec, source: str, build: Build | BuildFailed | Disturbed, *, seed: int) -> Verdict:
         """The verdict on `source`, whose build is `build`. Raises UsageError for a broken spec, nothing else."""
-        return _Examination(self, spec, source, seed).verdict(build)
+        verdict = _Examination(self, spec, source, seed).verdict(build, timed=True)
+        assert verdict is not None, "who is timed has a verdict"
+        return verdict
+
+    def check(
+        self, spec: KernelSpec, source: str, build: Build | BuildFailed | Disturbed, *, seed: int
+    ) -> Verdict | None:
+        """The verdict on a source that fails a check; None for one that passes all, which is not timed."""
+        return _Examination(self, spec, source, seed).verdict(build, timed=False)
 
     def interrupt(self) -> None:
         """End an examination that another thread waits for, soon and with a worthless verdict."""
@@ -106,15 +114,15 @@ class _Examination:
         self.checked_kernels: set[str] = set()
         self.checked_seconds = 0.0
 
-    def verdict(self, build: Build | BuildFailed | Disturbed) -> Verdict:
+    def verdict(self, build: Build | BuildFailed | Disturbed, *, timed: bool) -> Verdict | None:
         try:
             if not isinstance(build, Build):
                 raise build
             try:
-                return self._examined(build)
+                return self._examined(build, timed)
             except Disturbed:
                 self.seconds, self.checked_seconds = dict.fromkeys(STAGES, 0.0), 0.0
-                return self._examined(build)
+                return self._examined(build, timed)
         except CandidateError as error:
             return self._conclude(error.status, str(error))
         except GraderError as error:
@@ -130,12 +138,12 @@ class _Examination:
             message = f"the judge failed in {where}: {type(error).__name__}: {str(error)[:500]}"
             return self._conclude("grader_error", message, owner="grader")
 
-    def _examined(self, build: Build) -> Verdict:
+    def _examined(self, build: Build, timed: bool) -> Verdict | None:
         self.log, self.seconds["build"] = build.log, build.seconds
         finding = self._check(build)
         if isinstance(finding, _Finding):
             return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
-        return self._timed(build)
+        return self._timed(build) if timed else None
 
     # Checks
 

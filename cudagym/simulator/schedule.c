@@ -96,7 +96,8 @@ static Block *start_block(Machine *m, uint32_t id, uint32_t watched) {
     }
     for (uint32_t i = 0; i < m->warps; i++) {
         Warp *w = warp_of(m, b, i);
-        memset(w, 0, sizeof *w + m->register_bytes);
+        memset(w, 0, sizeof *w);
+        memset((uint8_t *)w + sizeof *w, (int)m->poison, m->register_bytes);
         const uint32_t rest = m->threads - i * LANES;
         w->live = rest >= LANES ? FULL : (1u << rest) - 1;
         w->counts = watched ? m->counts[watched - EARLY] : m->ignored_counts;

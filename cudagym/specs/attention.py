@@ -10,7 +10,18 @@ import torch
 from cudagym.record import Shape
 from cudagym.specs.distributions import NORMAL, WIDE, gaussian
 from cudagym.specs.matmul import TENSOR_CORES
-from cudagym.specs.spec import DType, KernelSpec, Split, Tensors, Tolerance, scalar, tensor_in, tensor_out
+from cudagym.specs.spec import (
+    Distribution,
+    DType,
+    KernelSpec,
+    Parameter,
+    Split,
+    Tensors,
+    Tolerance,
+    scalar,
+    tensor_in,
+    tensor_out,
+)
 
 LARGE = gaussian("large_logits", 0.0, 8.0, hard=True)
 """Logits with a deviation of 64: exp overflows float32 unless the row's maximum is subtracted."""
@@ -22,6 +33,20 @@ LAYOUT = ARRAYS + ", and scale = 1/sqrt(dim)."
 def _shapes(*triples: tuple[int, int, int], **more: int) -> tuple[Shape, ...]:
     return tuple({"heads": heads, "seq": seq, "dim": dim, **more} for heads, seq, dim in triples)
 
+
+def _fill_opposed(generator: torch.Generator, parameter: Parameter, extents: tuple[int, ...]) -> torch.Tensor:
+    if parameter.name == "v":
+        return NORMAL.fill(generator, parameter, extents)
+    result = torch.empty(extents).uniform_(4.0, 8.0, generator=generator)
+    if parameter.name == "k":
+        heads = torch.arange(0, extents[0], 2)
+        result = -result
+        result[heads, torch.randint(extents[1], (len(heads),), generator=generator)] *= -1
+    return result.to(parameter.dtype.torch)
+
+
+OPPOSED = Distribution(name="opposed", hard=True, fill=_fill_opposed)
+"""Logits far below zero, but for one key of every other head: a maximum that misses a key, or begins at zero, shows."""
 
 CHECKED = _shapes((1, 1, 1), (2, 37, 16), (3, 65, 33), (2, 128, 64), (1, 131, 128))
 
@@ -101,10 +126,10 @@ def attention(
         math="fp32" if dtype is DType.F32 else "fp16",
         ceiling="" if dtype is DType.F32 or "seq" not in queries else TENSOR_CORES,
         independent=("heads",),
-        tolerance=Tolerance(growth=0.5, length=lambda s: s["seq"] + s["dim"], scale=scale)
+        tolerance=Tolerance(growth=1, length=lambda s: s["seq"] + s["dim"], scale=scale)
         if dtype is DType.F32
-        else Tolerance(factor=4, growth=0, scale=scale),
-        distributions=(NORMAL, LARGE),
+        else Tolerance(factor=2.5, growth=0, scale=scale),
+        distributions=(NORMAL, LARGE, OPPOSED),
     )
 
 

@@ -78,6 +78,23 @@ def with_edges(base: Distribution, factor: float) -> Distribution:
     return Distribution(name="edges", hard=True, fill=fill)
 
 
+def with_needles(name: str, base: Distribution, height: float) -> Distribution:
+    """`base`, with one element of every other row raised by `height`, the first row's to begin with.
+
+    Rows run along the last axis; the places are drawn. A maximum that misses any element, or begins at zero, is wrong.
+    """
+
+    def fill(generator: torch.Generator, parameter: Parameter, extents: tuple[int, ...]) -> torch.Tensor:
+        result = base.fill(generator, parameter, extents)
+        if parameter.dtype.is_float:
+            rows = result.view(-1, extents[-1])[::2]
+            places = torch.randint(extents[-1], (len(rows),), generator=generator)
+            rows[torch.arange(len(rows)), places] += height
+        return result
+
+    return Distribution(name=name, hard=True, fill=fill)
+
+
 def _wide(part: torch.Tensor, generator: torch.Generator) -> None:
     sign = torch.empty_like(part).uniform_(-1.0, 1.0, generator=generator).sign_()
     part.uniform_(-20.0, 20.0, generator=generator).exp2_().mul_(sign)
@@ -98,6 +115,8 @@ LARGE_LOGITS = gaussian("large_logits", 100.0, 20.0, hard=True)
 """exp overflows float32 beyond 88.7, so the row maximum must be subtracted first."""
 NEGATIVE = gaussian("negative", -1000.0, 16.0, hard=True)
 """Below zero throughout: a maximum that starts at 0 is wrong."""
+NEEDLES = with_needles("needles", NEGATIVE, 900.0)
+"""Logits whose exponentials vanish beside a single one, or overflow unless it is subtracted, wherever it is."""
 TIES = distribution("ties", lambda part, g: part.uniform_(-2.0, 2.0, generator=g).round_(), hard=True)
 """Five values only, so the extremes occur many times."""
 SMALL_INTEGERS = distribution("small_integers", lambda part, g: part.normal_(generator=g))

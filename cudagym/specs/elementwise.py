@@ -171,6 +171,7 @@ SPECS = (
         split="unseen_op",
         dtype=DType.F16,
         flops=5,
+        factor=4,
     ),
     KernelSpec(
         name="axpy_fp32",

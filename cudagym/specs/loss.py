@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cudagym.record import Shape
-from cudagym.specs.distributions import FULL_RANGE, LARGE_LOGITS, NORMAL, OFFSET, POSITIVE, distribution, mixed
+from cudagym.specs.distributions import FULL_RANGE, LARGE_LOGITS, NEEDLES, NORMAL, OFFSET, POSITIVE, distribution, mixed
 from cudagym.specs.spec import DType, KernelSpec, Split, Tensors, Tolerance, scalar, tensor_in, tensor_out
 
 MIB = 1 << 20
@@ -46,7 +46,11 @@ def cross_entropy(name: str, split: Split, dtype: DType, rows: int, note: str = 
         flops=lambda s: 4 * s["rows"] * s["cols"],
         independent=("rows",),
         tolerance=Tolerance(length=lambda s: s["cols"], scale=_cross_entropy_scale),
-        distributions=(mixed("normal", FULL_RANGE), mixed("large_logits", FULL_RANGE, logits=LARGE_LOGITS, hard=True)),
+        distributions=(
+            mixed("normal", FULL_RANGE),
+            mixed("large_logits", FULL_RANGE, logits=LARGE_LOGITS, hard=True),
+            mixed("needles", FULL_RANGE, logits=NEEDLES, hard=True),
+        ),
     )
 
 

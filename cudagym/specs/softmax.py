@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from cudagym.record import Shape
-from cudagym.specs.distributions import LARGE_LOGITS, NORMAL
+from cudagym.specs.distributions import LARGE_LOGITS, NEEDLES, NORMAL
 from cudagym.specs.spec import DType, KernelSpec, Split, Tensors, Tolerance, scalar, tensor_in, tensor_out
 
 
@@ -48,7 +48,7 @@ def row_softmax(
         tolerance=Tolerance(length=lambda s: s["cols"], scale=scale)
         if dtype is DType.F32
         else Tolerance(factor=4, growth=0, scale=lambda t, s: {"y": 2**-14 * scale(t, s)["y"]}),
-        distributions=(NORMAL, LARGE_LOGITS),
+        distributions=(NORMAL, LARGE_LOGITS, NEEDLES),
     )
 
 
