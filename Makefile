@@ -7,8 +7,8 @@ STAMP := $(VENV)/installed
 RUN ?= demo
 MINUTES ?= 60
 
-.PHONY: help setup demo test soak endurance long-tests red-team check bench bench-build bench-simulator clock gpu-check \
-	ptx-coverage clean
+.PHONY: help setup demo test soak endurance long-tests red-team mutants tolerances check bench bench-build bench-simulator \
+	clock gpu-check ptx-coverage clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
@@ -17,6 +17,8 @@ help:
 	@echo "make endurance    what one process uses up over 5,000 verdicts, into docs/integrity.md (at most MINUTES=60)"
 	@echo "make long-tests   generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
 	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes; an hour as root, who is others too)"
+	@echo "make mutants      what share of faulty kernels the checks of each spec notice, into docs/integrity.md (an hour)"
+	@echo "make tolerances   what honest kernels and cheats reach of their bounds, into docs/integrity.md (a minute)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
@@ -53,6 +55,12 @@ long-tests: $(STAMP)
 
 red-team: $(STAMP)
 	$(BIN)/python tests/redteam/suite.py
+
+mutants: $(STAMP)
+	$(BIN)/python tests/mutants/report.py
+
+tolerances: $(STAMP)
+	$(BIN)/python tests/specs/tolerances.py
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -199,11 +199,10 @@ static uint32_t bytes_in_word(uint64_t address, uint32_t width) {
 /* Lanes of one store that write different values to one byte leave it undefined. */
 static void lanes_collide(Warp *w, uint32_t mask, const uint64_t *address, uint32_t bytes, const uint8_t *values,
                           uint32_t width, uint32_t site) {
-    uint64_t highest = 0;
+    uint64_t end = 0; /* above all addresses so far, of which the lowest may be 0 */
     EACH_SET(i, mask) {
-        const int ascending = !highest || address[i] > highest;
-        if (ascending) {
-            highest = address[i];
+        if (address[i] >= end) {
+            end = address[i] + 1;
             continue;
         }
         for (uint32_t j = 0; j < i; j++) {

@@ -171,7 +171,7 @@ SPECS = (
         split="unseen_op",
         dtype=DType.F16,
         flops=5,
-        factor=4,
+        factor=5,
     ),
     KernelSpec(
         name="axpy_fp32",

@@ -198,11 +198,11 @@ def table(counts: list[Count]) -> str:
         )
         return f"| {label} | {killable} | {' | '.join(map(str, figures))} |"
 
-    lines += [row(one.spec.name, [one]) for one in counts]
+    lines += [row(one.spec.name, [one]) for one in sorted(counts, key=lambda one: all_specs().index(one.spec))]
     for family in FAMILIES:
         if some := [one for one in counts if one.spec.family == family]:
             lines.append(row(f"**{family}**", some))
-    lines.append(row("**all**", counts))
+    lines.append(row(f"**all: {len(counts)} of {len(all_specs())} specs**", counts))
     if survivors := [outcome for one in counts for outcome in one.survived]:
         lines += ["", "These survive:", ""]
         lines += [f"- `{o.key}` {o.spec}, {o.operator}: {o.change}" for o in survivors]
@@ -228,9 +228,11 @@ def main() -> None:
     )
     counts = []
     for spec in chosen:
-        counts.append(one := count(spec, ledger.outcomes(spec, bench)))
+        one = count(spec, ledger.outcomes(spec, bench))
         if one.killable < PER_SPEC:
             console.print(f"{spec.name}: only {one.killable} mutants")
+            continue
+        counts.append(one)
         told = f"{spec.name}: {one.killed.total()} of {one.killable} killed, {len(one.equivalent)} equivalent"
         console.print(told, markup=False)
         for outcome in one.survived:

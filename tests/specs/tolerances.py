@@ -22,7 +22,7 @@ from test_tolerance import CARELESS, HONEST, Emulation, Inputs, tf32
 
 from cudagym.record import Shape
 from cudagym.specs import FAMILIES, all_specs, get
-from cudagym.specs.compare import bounds, relative_bound, widened
+from cudagym.specs.compare import NORM_SHARE, bounds, relative_bound, widened
 from cudagym.specs.inputs import make_inputs
 from cudagym.specs.spec import Distribution, DType, KernelSpec
 
@@ -148,16 +148,68 @@ def measure(spec: KernelSpec) -> Measured:
     return Measured(spec, fair, {name: r for name, r in all_of(cheats(spec)).items() if r not in fair.values()})
 
 
+KINDS = (
+    "coarser inputs",
+    "tf32 inputs",
+    "half arithmetic",
+    "bfloat16 arithmetic",
+    "last skipped",
+    "sampled",
+    "careless",
+)
+
+
+def table(every: list[Measured]) -> str:
+    """By family: what honest kernels reach at most, what cheats reach at least, and what lies between."""
+    lines = [
+        f"| family | specs | honest: most | in norm | {' | '.join(KINDS)} | gap |",
+        "|---|---|---|---|" + "---|" * len(KINDS) + "---|",
+    ]
+    for family in FAMILIES:
+        some = [one for one in every if one.spec.family == family]
+        if not some:
+            continue
+        fair = [r for one in some for r in one.honest.values()]
+        least: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        for one in some:
+            for name, r in one.cheats.items():
+                least[name.partition(":")[0]].append(r.worst)
+        most = max((r.worst for r in fair), default=0.0)
+        lowest = min(value for values in least.values() for value in values)
+        cells = (_times(min(values)) if values else "" for values in least.values())
+        lines.append(
+            f"| {family} | {len(some)} | {most:.2f} | {max((r.norm for r in fair), default=0.0):.2f} |"
+            f" {' | '.join(cells)} | {_times(lowest / most)} |"
+        )
+    passing = [
+        f"- {one.spec.name}, {name}: {r.worst:.2f}, in norm {r.norm:.2f}"
+        for one in every
+        for name, r in one.cheats.items()
+        if r.worst <= 1 and r.norm <= NORM_SHARE
+    ]
+    told = ["", "No bound tells these from honest kernels:", "", *passing] if passing else []
+    return "\n".join([*lines, *told]) + "\n"
+
+
+def _times(value: float) -> str:
+    return "overflow" if value > 1e30 else f"{value:.2g}" if value < 1000 else f"{value:.0e}"
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     console = Console(width=200)
     chosen = [get(name) for name in sys.argv[1:]] or [spec for spec in all_specs() if not is_exact(spec)]
+    every = []
     for spec in chosen:
-        found = measure(spec)
-        told = " ".join(f"{n}: {r.worst:.2g}/{r.norm:.2g}" for n, r in found.honest.items())
-        told += " ## " + " ".join(f"{n}: {r.worst:.2g}/{r.norm:.2g}" for n, r in found.cheats.items())
-        console.print(spec.name, told, markup=False, highlight=False)
+        every.append(found := measure(spec))
+        for kind, reaches in (("honest", found.honest), ("cheats", found.cheats)):
+            told = ", ".join(f"{name} {r.worst:.2g} ({r.norm:.2g})" for name, r in reaches.items())
+            console.print(f"{spec.name}, {kind}: {told}", markup=False, highlight=False)
+    console.print(text := table(every), markup=False, highlight=False)
+    if not sys.argv[1:]:
+        before, _, rest = PAGE.read_text().partition(MARKS[0])
+        PAGE.write_text(before + MARKS[0] + "\n" + text + "\n" + MARKS[1] + rest.partition(MARKS[1])[2])
 
 
 if __name__ == "__main__":
