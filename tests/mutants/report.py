@@ -113,7 +113,9 @@ class Ledger:
         self._path = path
         lines = path.read_text().splitlines() if path.exists() else []
         known = {line["id"]: Outcome(*line["outcome"]) for line in map(json.loads, lines)}
-        self._known = {key: one for key, one in known.items() if one.is_killed or not one.counts or not again}
+        # An error of the grader says nothing about the mutant.
+        forgotten = {"correct", "suspect", "grader_error"} if again else {"grader_error"}
+        self._known = {key: one for key, one in known.items() if one.status not in forgotten}
 
     def outcomes(self, spec: KernelSpec, bench: Bench | None, count: int = PER_SPEC) -> list[Outcome]:
         """Of the first mutants until `count` of them count; without a bench, of those that are known."""
