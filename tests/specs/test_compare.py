@@ -10,7 +10,7 @@ import torch
 
 from cudagym import specs
 from cudagym.errors import UsageError
-from cudagym.specs.compare import compare
+from cudagym.specs.compare import bounds, compare
 from cudagym.specs.inputs import make_inputs
 from cudagym.specs.poison import poison
 from cudagym.specs.spec import KernelSpec, Shape
@@ -185,3 +185,15 @@ def test_a_reference_of_the_wrong_type_is_the_specs_fault() -> None:
     inputs = make_inputs(spec, {"n": 9}, spec.distributions[0], seed=1)
     with pytest.raises(UsageError, match=r"reference of relu_fp32 gives 9 elements of torch.float32"):
         judged(spec, {"n": 9}, inputs, torch.zeros(9))
+
+
+def test_errors_that_are_each_within_their_bound_may_not_all_be_near_it() -> None:
+    spec = specs.get("matmul_fp32")
+    (output,), shape = spec.outputs, spec.check_shapes[-1]
+    inputs = make_inputs(spec, shape, spec.distributions[0], seed=3)
+    want = spec.reference(wide(inputs), shape)[output.name].reshape(-1)
+    off = want + 0.6 * bounds(spec, output, shape, want, inputs=inputs)
+    one = want.clone()
+    one[5] = off[5]
+    assert judged(spec, shape, inputs, one.float()) is None
+    assert judged(spec, shape, inputs, off.float()) is not None
