@@ -8,7 +8,7 @@ RUN ?= demo
 MINUTES ?= 60
 
 .PHONY: help setup demo test soak endurance long-tests red-team mutants tolerances check bench bench-build bench-simulator \
-	clock gpu-check ptx-coverage clean
+	results clock gpu-check ptx-coverage clean
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench        seconds per verdict by stage, cold and cached"
 	@echo "make bench-build  seconds per build, against nvcc, over every source in the repository"
 	@echo "make bench-simulator  speed of the simulated GPU, beside C and numpy"
+	@echo "make results      what training brings, over three seeds and with a control, into docs/results.md (an hour)"
 	@echo "make clock        the clock's predictions against published times, into docs/clock.md (15 minutes)"
 	@echo "make gpu-check    verdicts and times on this machine's card against the simulated one, into docs/gpu.md"
 	@echo "make ptx-coverage which instructions of compiled kernels are tested, and how each fares"
@@ -75,6 +76,9 @@ bench-simulator: $(STAMP)
 
 bench-build: $(STAMP)
 	$(BIN)/python benchmarks/builds.py
+
+results: $(STAMP)
+	$(BIN)/python -m benchmarks.results
 
 clock: $(STAMP)
 	$(BIN)/python -m benchmarks.clock --jobs $$(nproc)
