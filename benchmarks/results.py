@@ -2,7 +2,8 @@
 
 For every seed one run of the loop as configs/study.yaml says, and a control: GRPO once more from the same SFT policy,
 paid with rewards that are shuffled within each group. The four policies answer the same specs, equally often. The
-tables go into docs/results.md. Every run is a folder of its own, so an interrupted study goes on where it stopped.
+tables go into docs/results.md, with a plot of the rewards by step. Every run is a folder of its own, so an interrupted
+study goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cudagym import config
 
 config.prepare_environment()  # before torch is imported
 
+from benchmarks.curves import curves, rewards  # noqa: E402
 from benchmarks.verdicts import machine  # noqa: E402
 from cudagym import report  # noqa: E402
 from cudagym.agents.evaluation import Evaluation, compare  # noqa: E402
@@ -40,6 +42,7 @@ def main(seeds: tuple[int, ...] = (0, 1, 2), runs: Path = Path("runs")) -> None:
     if len(seeds) > 1:
         before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
         write_atomic(PAGE, before + BEGIN + text + END + rest.split(END)[1])
+        write_atomic(PAGE.with_suffix(".svg"), curves(learning(seeds, runs)))
 
 
 def study(seed: int, runs: Path) -> dict[str, Evaluation]:
@@ -61,13 +64,19 @@ def opened(runs: Path, name: str, *settings: str) -> Loop:
     return Loop(folder, chosen)
 
 
+def learning(seeds: Sequence[int], runs: Path) -> dict[str, list[list[float]]]:
+    """The rewards by step that GRPO and its control earned, one list per seed."""
+    kinds = {"GRPO": "study-{}", "shuffled": "study-{}-control"}
+    return {kind: [rewards(runs / name.format(seed)) for seed in seeds] for kind, name in kinds.items()}
+
+
 def taught(run: Path) -> str:
     """When the first stage of SFT stopped, in words."""
-    states = run.glob("checkpoints/pretrained/trainer/checkpoint-*/trainer_state.json")
-    last = max((json.loads(file.read_text()) for file in states), key=lambda state: int(state["global_step"]))
-    seen = {entry["step"]: entry["eval_loss"] for entry in last["log_history"] if "eval_loss" in entry}
-    best = min(seen, key=lambda step: seen[step])
-    return f"the validation loss was lowest, {seen[best]:.3f}, after {best} of {last['global_step']} steps"
+    stage = run / "checkpoints" / "pretrained"
+    steps = json.loads((stage / "finished.json").read_text())["steps"]
+    state = json.loads(next(stage.glob("trainer/checkpoint-*/trainer_state.json")).read_text())  # the best, or the last
+    best, least = state["best_global_step"], state["best_metric"]
+    return f"the validation loss was lowest, {least:.3f}, after {best} of {steps} steps"
 
 
 def pooled(evaluations: Mapping[int, Evaluation]) -> Evaluation:
@@ -100,7 +109,16 @@ def page(found: Mapping[int, Mapping[str, Evaluation]], stops: Mapping[int, str]
     ]
     lines = [f"{machine()}; seeds {', '.join(map(str, found))}.", "", "```"]
     lines += [report.to_text(table, width=report.WIDE).rstrip() for table in tables]
-    lines += ["```", "", *per_seed(found), "", *(f"- Seed {seed}: {text}." for seed, text in stops.items()), ""]
+    lines += [
+        "```",
+        "",
+        "![Rewards by step of GRPO, and of its control](results.svg)",
+        "",
+        *per_seed(found),
+        "",
+        *(f"- Seed {seed}: {text}." for seed, text in stops.items()),
+        "",
+    ]
     return "\n".join(line.rstrip() for line in "\n".join(lines).splitlines()) + "\n"
 
 
