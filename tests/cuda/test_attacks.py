@@ -6,7 +6,9 @@ A part of them by default, all with CUDAGYM_LONG_TESTS set.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -14,8 +16,10 @@ from standin_driver.driver import StandIn
 
 pytest.importorskip("cuda.bindings", reason="needs the extra gpu")
 
+sys.path.append(str(Path(__file__).parents[1] / "redteam"))
+
 from bench import Bench, brief
-from redteam.suite import Attack, attacks
+from suite import Attack, attacks
 
 from cudagym.specs import get
 

@@ -23,7 +23,7 @@ JUMPS = """
 #include <time.h>
 
 /* By turns a day ahead, right, a day behind. */
-static long jump(void) { static unsigned calls; return 86400L * (long)(__sync_fetch_and_add(&calls, 1) % 3 - 1); }
+static long jump(void) { static unsigned calls; return 86400L * ((long)(__sync_fetch_and_add(&calls, 1) % 3) - 1); }
 
 int clock_gettime(clockid_t clock, struct timespec *t) {
   static int (*real)(clockid_t, struct timespec *);

@@ -105,6 +105,15 @@ found["user"] = os.getuid()
 line.sendall(json.dumps(found).encode())
 time.sleep(60)
 """
+
+
+@pytest.fixture(autouse=True)
+def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the executor is started, so that no library begins with threads of its own."""
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+
+
 HARMLESS = {"compute", "run code", "thread", "map what was handed over"}
 
 
@@ -178,7 +187,8 @@ inner = "import os, sys, time; from cudagym.simulator.enclosure import enclose; 
 inner += "os.write(int(sys.argv[1]), b'x'); time.sleep(60)"
 read, write = os.pipe()
 child = subprocess.Popen([sys.executable, "-c", inner, str(write)], pass_fds=[write])
-os.read(read, 1)
+os.close(write)
+assert os.read(read, 1)
 print(child.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
