@@ -1,9 +1,18 @@
-"""The tables of the study: policies of several seeds are pooled by spec and seed; figures worked out by hand."""
+"""The tables and curves of the study: policies of several seeds are pooled by spec and seed; figures by hand."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
 from benchmarks import results
+from benchmarks.curves import HEIGHT, TOP, curves, rewards
 from cudagym.agents.evaluation import Attempt, Evaluation, compare
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def evaluated(policy: str, rewards: list[float]) -> Evaluation:
@@ -60,3 +69,33 @@ def test_the_page_says_what_every_policy_did_under_every_seed() -> None:
     assert "- Seed 5: it went on." in text
     shuffled = next(line.split() for line in text.splitlines() if line.split()[:3] == ["grpo", "shuffled", "train"])
     assert f"{(0.6 + 0.3) / 2:+.3f}" in shuffled
+
+
+def trained(run: Path, stage: str, step: int, state: dict[str, object]) -> None:
+    """A stage of a run as the trainer leaves it: its state in the checkpoint of `step`."""
+    folder = run / "checkpoints" / stage / "trainer" / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step, **state}))
+
+
+def test_a_stage_that_went_back_says_how_far_it_had_come(tmp_path: Path) -> None:
+    trained(tmp_path, "pretrained", 450, {"best_metric": 0.25, "best_global_step": 450})
+    (tmp_path / "checkpoints" / "pretrained" / "finished.json").write_text('{"steps": 650, "seconds": 9}')
+    assert results.taught(tmp_path) == "the validation loss was lowest, 0.250, after 450 of 650 steps"
+
+
+def test_rewards_are_read_from_the_newest_checkpoint(tmp_path: Path) -> None:
+    trained(tmp_path, "grpo", 5, {"log_history": [{"reward": 0.1}]})
+    trained(tmp_path, "grpo", 10, {"log_history": [{"reward": 0.1}, {"reward": 0.3}, {"train_runtime": 1.0}]})
+    assert rewards(tmp_path) == [0.1, 0.3]
+    with pytest.raises(FileNotFoundError, match="no trainer state"):
+        rewards(tmp_path / "elsewhere")
+
+
+def test_curves_are_drawn_where_their_values_are() -> None:
+    """Flat lines: the mean of seeds at 0.25 and 0.45 is halfway up a picture of 0.2 to 0.5."""
+    drawing = ElementTree.fromstring(curves({"GRPO": [[0.25] * 9, [0.45] * 9], "shuffled": [[0.25] * 9] * 2}))
+    bold = [path for path in drawing.iter(f"{SVG}path") if path.get("stroke-opacity") == "1"]
+    heights = [{point.split()[1] for point in path.attrib["d"][1:].split("L")} for path in bold]
+    assert heights == [{f"{TOP + HEIGHT / 2:.1f}"}, {f"{TOP + HEIGHT * 5 / 6:.1f}"}]
+    assert len(list(drawing.iter(f"{SVG}path"))) == 4 + 6 + 2, "grid lines, curves, keys"
