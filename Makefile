@@ -12,7 +12,7 @@ MINUTES ?= 60
 
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
-	@echo "make test         style, types and tests (about 10 minutes)"
+	@echo "make test         style, types and tests (about 12 minutes)"
 	@echo "make soak         2,000 good, hostile and broken candidates while faults strike at random (at most MINUTES=60)"
 	@echo "make endurance    what one process uses up over 5,000 verdicts, into docs/integrity.md (at most MINUTES=60)"
 	@echo "make long-tests   generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
