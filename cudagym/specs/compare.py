@@ -23,9 +23,10 @@ MAX_BOXES = 512
 """Per axis: index sets scattered over more boxes are covered by this many larger ones."""
 BOX_ELEMENTS = 1 << 23
 """A box is cut along its first axis until its arrays have about this many elements (64 MiB in float64)."""
-NORM_SHARE, NORM_FACTOR, NORM_ELEMENTS = 0.25, 4.0, 64
-"""Of so many elements or more, errors may reach a quarter of their bounds as a root mean square, or four times what an
-honest implementation reaches there, if that is more. Honest kernels reach a seventh, and with one rounding a fifth."""
+NORM_SHARE, NORM_FACTOR, NORM_ELEMENTS = 0.5, 4.0, 64
+"""Of so many elements or more, errors may reach half of their bounds as a root mean square, or four times what an honest
+implementation reaches there, if that is more. Most honest kernels reach less than a quarter; a thread that adds thousands
+of positive terms one after another reaches more."""
 FLUSHED = 2.0**-126
 """The smallest normal float32: kernels may flush anything below it to zero."""
 
