@@ -24,9 +24,9 @@ MAX_BOXES = 512
 BOX_ELEMENTS = 1 << 23
 """A box is cut along its first axis until its arrays have about this many elements (64 MiB in float64)."""
 NORM_SHARE, NORM_FACTOR, NORM_ELEMENTS = 0.5, 4.0, 64
-"""Of so many elements or more, errors may reach half of their bounds as a root mean square, or four times what an honest
-implementation reaches there, if that is more. Most honest kernels reach less than a quarter; a thread that adds thousands
-of positive terms one after another reaches more."""
+"""Of so many elements or more, errors may reach half of their bounds as a root mean square, or four times what an
+honest implementation reaches there, if that is more. Most honest kernels reach less than a quarter; a thread that adds
+thousands of positive terms one after another reaches more."""
 FLUSHED = 2.0**-126
 """The smallest normal float32: kernels may flush anything below it to zero."""
 
