@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
@@ -13,15 +11,6 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 260, 64, 46, 14, 150
 COLOURS = ("#1b6ca8", "#c0392b")
 WINDOW = 5
 """Steps that a point is the mean of: a step sees six of the specs, and some are harder than others."""
-
-
-def rewards(run: Path) -> list[float]:
-    """The mean reward of every step of a run's GRPO, as its trainer logged it. Raises FileNotFoundError for none."""
-    states = [json.loads(file.read_text()) for file in run.glob("checkpoints/grpo/trainer/*/trainer_state.json")]
-    if not states:
-        raise FileNotFoundError(f"{run} has no trainer state of GRPO: it keeps no checkpoint, or was not trained.")
-    last = max(states, key=lambda state: int(state["global_step"]))
-    return [entry["reward"] for entry in last["log_history"] if "reward" in entry]
 
 
 def smoothed(values: Sequence[float]) -> list[float]:

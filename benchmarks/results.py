@@ -20,9 +20,10 @@ from cudagym import config
 
 config.prepare_environment()  # before torch is imported
 
-from benchmarks.curves import curves, rewards  # noqa: E402
+from benchmarks.curves import curves  # noqa: E402
 from benchmarks.verdicts import machine  # noqa: E402
 from cudagym import report  # noqa: E402
+from cudagym.agents import history  # noqa: E402
 from cudagym.agents.evaluation import Evaluation, compare  # noqa: E402
 from cudagym.agents.loop import Loop  # noqa: E402
 from cudagym.report import ALL  # noqa: E402
@@ -70,13 +71,19 @@ def learning(seeds: Sequence[int], runs: Path) -> dict[str, list[list[float]]]:
     return {kind: [rewards(runs / name.format(seed)) for seed in seeds] for kind, name in kinds.items()}
 
 
+def rewards(run: Path) -> list[float]:
+    """The mean reward of every step of a run's GRPO."""
+    logs = history.read(run / "checkpoints" / "grpo")
+    return [log["reward"] for log in logs.values() if "reward" in log]
+
+
 def taught(run: Path) -> str:
     """When the first stage of SFT stopped, in words."""
     stage = run / "checkpoints" / "pretrained"
+    losses = {step: log["eval_loss"] for step, log in history.read(stage).items() if "eval_loss" in log}
+    best = min(losses, key=lambda step: losses[step])
     steps = json.loads((stage / "finished.json").read_text())["steps"]
-    state = json.loads(next(stage.glob("trainer/checkpoint-*/trainer_state.json")).read_text())  # the best, or the last
-    best, least = state["best_global_step"], state["best_metric"]
-    return f"the validation loss was lowest, {least:.3f}, after {best} of {steps} steps"
+    return f"the validation loss was lowest, {losses[best]:.3f}, after {best} of {steps} steps"
 
 
 def pooled(evaluations: Mapping[int, Evaluation]) -> Evaluation:

@@ -6,10 +6,8 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-
 from benchmarks import results
-from benchmarks.curves import HEIGHT, TOP, curves, rewards
+from benchmarks.curves import HEIGHT, TOP, curves
 from cudagym.agents.evaluation import Attempt, Evaluation, compare
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -71,25 +69,24 @@ def test_the_page_says_what_every_policy_did_under_every_seed() -> None:
     assert f"{(0.6 + 0.3) / 2:+.3f}" in shuffled
 
 
-def trained(run: Path, stage: str, step: int, state: dict[str, object]) -> None:
-    """A stage of a run as the trainer leaves it: its state in the checkpoint of `step`."""
-    folder = run / "checkpoints" / stage / "trainer" / f"checkpoint-{step}"
+def logged(run: Path, stage: str, *logs: dict[str, float]) -> Path:
+    """A stage of a run, and what its trainer logged."""
+    folder = run / "checkpoints" / stage
     folder.mkdir(parents=True)
-    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step, **state}))
+    (folder / "history.jsonl").write_text("".join(json.dumps(log) + "\n" for log in logs))
+    return folder
 
 
 def test_a_stage_that_went_back_says_how_far_it_had_come(tmp_path: Path) -> None:
-    trained(tmp_path, "pretrained", 450, {"best_metric": 0.25, "best_global_step": 450})
-    (tmp_path / "checkpoints" / "pretrained" / "finished.json").write_text('{"steps": 650, "seconds": 9}')
-    assert results.taught(tmp_path) == "the validation loss was lowest, 0.250, after 450 of 650 steps"
+    losses = {50: 0.5, 100: 0.25, 150: 0.3, 200: 0.4}
+    folder = logged(tmp_path, "pretrained", *({"step": step, "eval_loss": loss} for step, loss in losses.items()))
+    (folder / "finished.json").write_text('{"steps": 200, "seconds": 9}')
+    assert results.taught(tmp_path) == "the validation loss was lowest, 0.250, after 100 of 200 steps"
 
 
-def test_rewards_are_read_from_the_newest_checkpoint(tmp_path: Path) -> None:
-    trained(tmp_path, "grpo", 5, {"log_history": [{"reward": 0.1}]})
-    trained(tmp_path, "grpo", 10, {"log_history": [{"reward": 0.1}, {"reward": 0.3}, {"train_runtime": 1.0}]})
-    assert rewards(tmp_path) == [0.1, 0.3]
-    with pytest.raises(FileNotFoundError, match="no trainer state"):
-        rewards(tmp_path / "elsewhere")
+def test_rewards_are_those_of_every_step(tmp_path: Path) -> None:
+    logged(tmp_path, "grpo", {"step": 1, "reward": 0.1}, {"step": 2, "reward": 0.3}, {"step": 2, "train_runtime": 1.0})
+    assert results.rewards(tmp_path) == [0.1, 0.3]
 
 
 def test_curves_are_drawn_where_their_values_are() -> None:
