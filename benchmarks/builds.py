@@ -13,6 +13,7 @@ import re
 import resource
 import shutil
 import statistics
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -36,6 +37,7 @@ from cudagym.build.compiler import Via, unfit
 from cudagym.build.toolchain import Toolchain
 from cudagym.errors import CandidateError
 from cudagym.hardware import gpu
+from cudagym.sandbox import BoxLimits, private_folder, run_boxed
 from cudagym.specs.spec import KernelSpec
 
 GPU = gpu("h100")
@@ -105,9 +107,26 @@ def main(limit: int | None = None) -> None:
     if isinstance(inline, str):
         console.print(f"load_inline: left out, {inline}")
     console.print(f"paid once, before: {once}")
+    console.print(_box_cost())
     console.print(f"one at a time: other processes kept {others:.2f} cores busy meanwhile")
     for line in (*_targets(single["stages"], cached), *_remarks(subjects, single)):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _box_cost(times: int = 200) -> str:
+    """What a box adds to a program that does nothing."""
+
+    def milliseconds(run: Callable[[], object]) -> str:
+        walls = []
+        for _ in range(times):
+            start = time.perf_counter()
+            run()
+            walls.append(1000 * (time.perf_counter() - start))
+        return f"{statistics.median(walls):.1f} ms (least {min(walls):.1f})"
+
+    with private_folder() as folder:
+        boxed = milliseconds(lambda: run_boxed(["/bin/true"], cwd=folder, limits=BoxLimits(wall_seconds=10)))
+    return f"/bin/true in a box: {boxed}, alone: {milliseconds(lambda: subprocess.run(['/bin/true'], check=True))}"
 
 
 def _warm_up(subjects: Iterable[Subject], builders: Mapping[Via, Builder]) -> str:
