@@ -191,8 +191,8 @@ class KernelTime(Record):
     occupancy: float
     """Resident warps over the most the SM can hold."""
     waves: float
-    limiters: tuple[Limiter, ...]
-    """Slowest first."""
+    limiters: tuple[Limiter, ...] = ()
+    """Slowest first; none where the time was measured."""
     stalls: dict[str, float] = Field(default_factory=dict)
     """Shares of the time that warps wait before an instruction, by reason; empty where only counters are known."""
     lines: tuple[LineCost, ...] = ()

@@ -540,7 +540,16 @@ def _diagnostics(timed: Time, doubt: str) -> tuple[Diagnostic, ...]:
     if doubt:
         found.append(Diagnostic(kernel=names, text=f"The time earns nothing: {doubt}."))
     found += [Diagnostic(kernel=names, text=text) for text in _caveats(timed)]
+    total_us = sum(kernel.time_us for kernel in timed.kernels)
     for kernel in sorted(timed.kernels, key=lambda kernel: -kernel.time_us):
+        if not kernel.limiters and len(timed.kernels) > 1:
+            found.append(
+                Diagnostic(
+                    kernel=kernel.kernel,
+                    text=f"{kernel_title(kernel.kernel)} takes {kernel.time_us:.1f} of {total_us:.1f} us"
+                    f" (occupancy {kernel.occupancy:.0%}, {kernel.waves:.1f} waves).",
+                )
+            )
         for limiter in kernel.limiters[:2]:
             share = limiter.time_us / kernel.time_us
             if share < 0.5 and limiter is not kernel.limiters[0]:

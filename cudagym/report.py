@@ -118,7 +118,8 @@ def verdict_table(verdict: Verdict, reward: float | None = None) -> RenderableTy
         table.add_row("of peak", _of_peak(verdict))
     for kernel in verdict.kernels:
         slowest = ", ".join(f"{limit.name} {limit.time_us:,.1f} µs" for limit in kernel.limiters[:3])
-        table.add_row("limits", visible(f"{kernel_title(kernel.kernel)}: {slowest} (occupancy {kernel.occupancy:.0%})"))
+        label, figures = ("limits", slowest) if slowest else ("launch", f"{kernel.time_us:,.1f} µs")
+        table.add_row(label, visible(f"{kernel_title(kernel.kernel)}: {figures} (occupancy {kernel.occupancy:.0%})"))
     for diagnostic in verdict.diagnostics:
         if diagnostic.text not in verdict.message:
             table.add_row("advice", visible(diagnostic.text))

@@ -21,8 +21,8 @@ from cudagym.cuda.driver import DriverError
 from cudagym.cuda.queue import turn
 from cudagym.cuda.replay import Contents, Replay, fault_of
 from cudagym.cuda.rounds import Rounds as Repeated
-from cudagym.cuda.timing import Lap, Protocol, measure, warm_up
-from cudagym.device import Buffer, Fault, Limits, MeasuredTime, Measurement, Rounds, Run
+from cudagym.cuda.timing import Lap, Protocol, Timing, measure, warm_up
+from cudagym.device import Buffer, Fault, KernelTime, Limits, MeasuredTime, Measurement, Rounds, Run
 from cudagym.errors import GraderError, InfrastructureError
 from cudagym.memory import map_shared
 from cudagym.record import Record
@@ -45,6 +45,8 @@ class Request(Record):
     sweep_bytes: int = 0
     """That are written before each repetition."""
     seed: int = 0
+    hang_seconds: float
+    """That the card may take for one thing that is waited for, as for one repetition."""
 
     @property
     def sets(self) -> tuple[tuple[Buffer, ...], ...]:
@@ -137,7 +139,7 @@ class _Server:
             [map_shared(next(given), buffer.size, private=buffer.read_only) for buffer in buffers]
             for buffers in request.sets
         ]
-        replay = Replay(context, request.program, request.buffers, request.limits)
+        replay = Replay(context, request.program, request.buffers, request.limits, request.hang_seconds)
         if request.protocol is None:
             replay.fill(contents[0])
             faults, repeated, timed = replay.run(), None, None
@@ -178,6 +180,7 @@ class _Server:
             timing = measure(lap, protocol)
             if reading := monitor.read():
                 readings.append(reading)
+            kernels = self._kernels(repeated, timing)
             faults = repeated.finish()
         except (Hung, DriverError) as error:
             return (fault_of(error, "the program"),), None, True
@@ -192,7 +195,17 @@ class _Server:
             celsius=max((reading.celsius for reading in readings), default=None),
             throttled=tuple(dict.fromkeys(why for reading in readings for why in reading.throttled)),
         )
-        return faults, MeasuredTime(time_us=timing.median_us, measurement=measurement), False
+        return faults, MeasuredTime(time_us=timing.median_us, kernels=kernels, measurement=measurement), False
+
+    def _kernels(self, repeated: Repeated, timing: Timing) -> tuple[KernelTime, ...]:
+        """Where the time goes, launch by launch. One alone takes all of it."""
+        launches = repeated.replay.program.plan.launches
+        times = repeated.launches() if len(launches) > 1 else (timing.median_us,)
+        found = []
+        for launch, time_us in zip(launches, times, strict=True):
+            occupancy, waves = repeated.replay.occupancy(launch)
+            found.append(KernelTime(kernel=launch.kernel, time_us=time_us, occupancy=occupancy, waves=waves))
+        return tuple(found)
 
 
 def _span(values: list[int]) -> tuple[int, int] | None:

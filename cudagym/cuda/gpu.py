@@ -14,7 +14,7 @@ from cudagym.errors import InfrastructureError, UsageError
 from cudagym.hardware import GPU
 
 HANG_SECONDS = 10.0
-"""Of a checked run, all its launches together: honest ones take milliseconds on a card."""
+"""Of a checked run, all its launches together, and of one timed repetition: honest ones take milliseconds on a card."""
 
 SWEEPS = 2
 """Before each repetition this many times the L2's size is written, at least."""
@@ -59,9 +59,10 @@ class CudaGPU:
     ) -> Run:
         """Run the whole program. The card checks addresses and alignment; guard zones and inputs are looked at after
         every run, `checked` or not. See Device.execute."""
-        limits = limits or Limits()
-        limits = limits.model_copy(update={"wall_seconds": min(limits.wall_seconds, self._hang_seconds)})
-        return self._run(Request(program=_on_a_card(program), buffers=tuple(buffers), limits=limits)).run
+        limits, hang = limits or Limits(), self._hang_seconds
+        limits = limits.model_copy(update={"wall_seconds": min(limits.wall_seconds, hang)})
+        request = Request(program=_on_a_card(program), buffers=tuple(buffers), limits=limits, hang_seconds=hang)
+        return self._run(request).run
 
     def time(
         self,
@@ -83,6 +84,7 @@ class CudaGPU:
                 protocol=self._protocol,
                 sweep_bytes=max(SWEEPS * self.card.l2_bytes, int(self._protocol.sweep_us * self._gpu.bandwidth / 1e6)),
                 seed=seed,
+                hang_seconds=self._hang_seconds,
             )
         )
         return answer.run, answer.time

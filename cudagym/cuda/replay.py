@@ -48,12 +48,15 @@ class Replay:
     Raises LaunchFailed for more scratch memory than is allowed, DriverError for all that the driver does not do.
     """
 
-    def __init__(self, context: Context, program: Program, buffers: Sequence[Buffer], limits: Limits) -> None:
+    def __init__(
+        self, context: Context, program: Program, buffers: Sequence[Buffer], limits: Limits, hang_seconds: float
+    ) -> None:
+        """`hang_seconds`: how long the card may take for one thing that is waited for."""
         if not program.module.cubin.startswith(b"\x7fELF"):
             raise GraderError("the module has no machine code: the driver would have to compile it")
         self.context, self.driver, self.program, self.buffers = context, context.driver, program, buffers
         self.steps, self.limits = program.plan.steps, limits
-        self.deadline = time.monotonic() + limits.wall_seconds
+        self._end, self._hang_seconds = time.monotonic() + limits.wall_seconds, hang_seconds
         self.places = Places()
         self.arrays = {buffer.slot: self._place(buffer.slot, buffer.size) for buffer in buffers}
         self.scratch: dict[int, Region] = {}
@@ -66,6 +69,11 @@ class Replay:
         starts = accumulate(sizes, initial=self.staging.address)
         self._staged_at = {id(step): start for step, start in zip(self._uploads, starts, strict=False)}
         self.staged = np.zeros(0, np.uint8)
+
+    @property
+    def deadline(self) -> float:
+        """When the card must be done with what it has been brought by now (time.monotonic)."""
+        return min(self._end, time.monotonic() + self._hang_seconds)
 
     def allocate(self) -> None:
         """Map all the scratch memory that the plan ever has. What it frees stays mapped."""
@@ -136,6 +144,18 @@ class Replay:
             LaunchRun(kernel=launch.kernel, blocks=launch.blocks, complete=True, instructions=0, global_accesses=0)
             for launch in self.program.plan.launches
         )
+
+    def occupancy(self, launch: Launch) -> tuple[float, float]:
+        """Resident warps over the most that an SM holds, and how many times the card must be filled for the grid."""
+        driver, device = self.driver, self.context.device
+        name, function = "cuOccupancyMaxActiveBlocksPerMultiprocessor", self._functions[launch.kernel]
+        lanes, most, sms = (
+            driver.attribute(device, of)
+            for of in ("WARP_SIZE", "MAX_THREADS_PER_MULTIPROCESSOR", "MULTIPROCESSOR_COUNT")
+        )
+        fitting = max(1, driver(name, function, launch.threads, launch.dynamic_shared_bytes))
+        blocks = min(fitting, -(-launch.blocks // sms))
+        return blocks * -(-launch.threads // lanes) * lanes / most, launch.blocks / (blocks * sms)
 
     def close(self) -> None:
         """Give back module and memory. Only in a sound context."""

@@ -12,16 +12,19 @@ import hashlib
 import random
 import time
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cudagym.build.program import Allocate, Release
+from cudagym.build.program import Allocate, Launch, Release
 from cudagym.cuda.memory import Region
 from cudagym.cuda.replay import Contents, Replay, first_change
 from cudagym.cuda.timing import Lap
 from cudagym.device import Fault, Probe, Sample
 
+LAPS_BY_LAUNCH = 5
+"""Beyond those that are counted, to see where the time goes."""
 MOST_SAMPLES = 64
 """Distinct outcomes that are kept per round. Sums in no fixed order give a new one each time."""
 
@@ -53,13 +56,14 @@ class Rounds:
             self._pristine.append(copies)
         self._variables = {name: self._snapshot(*place) for name, place in replay.variables.items()}
         self._sweep = memory.map(sweep_bytes)
-        self._events = [self.driver("cuEventCreate", 0) for _ in range(3)]
+        self._events = self._new_events(3)
         self._graph = self._captured()
         self._outcomes: list[dict[bytes, Sample]] = [{} for _ in contents]
         self.repetitions = 0
 
-    def lap(self, number: int | None = None) -> Lap:
-        """One repetition of the next round, or of round `number`. Raises Hung, DriverError."""
+    def lap(self, number: int | None = None, graph: object | None = None) -> Lap:
+        """One repetition of the next round, or of round `number`, by `graph` instead of the plain one. Raises Hung,
+        DriverError."""
         number = self.repetitions % len(self.contents) if number is None else number
         self.repetitions += 1
         self._restore(number)
@@ -70,13 +74,23 @@ class Rounds:
         # Still sweeping when the program arrives, the card begins with it at once: the host's pace does not show.
         driver("cuMemsetD32Async", self._sweep.address, self.repetitions, self._sweep.size // 4, stream)
         driver("cuEventRecord", begun, stream)
-        driver("cuGraphLaunch", self._graph, stream)
+        driver("cuGraphLaunch", graph or self._graph, stream)
         driver("cuEventRecord", ended, stream)
         self.context.wait_for(ended, self.replay.deadline)
         host_us = 1e6 * (time.perf_counter() - start)
         card_us, whole_us = (1e3 * driver("cuEventElapsedTime", event, ended) for event in (begun, first))
         self._sample(number)
         return Lap(card_us, host_us - whole_us)
+
+    def launches(self) -> tuple[float, ...]:
+        """Microseconds of each launch: medians of some more laps, by a graph that takes the time between launches."""
+        marks = [self._new_events(2) for _ in self.replay.program.plan.launches]
+        graph = self._captured(marks)
+        times = []
+        for _ in range(LAPS_BY_LAUNCH):
+            self.lap(graph=graph)
+            times.append([1e3 * self.driver("cuEventElapsedTime", *pair) for pair in marks])
+        return tuple(map(median, zip(*times, strict=True)))
 
     def finish(self) -> tuple[Fault, ...]:
         """Repeat every round once more, and hand its outputs to the host. Faults are what should not have changed."""
@@ -108,13 +122,23 @@ class Rounds:
         if self.context.persists:
             driver("cuCtxResetPersistingL2Cache")
 
-    def _captured(self) -> object:
-        """The plan as a graph, instantiated and on the card."""
+    def _new_events(self, count: int) -> list[object]:
+        return [self.driver("cuEventCreate", 0) for _ in range(count)]
+
+    def _captured(self, marks: Sequence[Sequence[object]] = ()) -> object:
+        """The plan as a graph, instantiated and on the card; a pair of events for each launch is recorded around it."""
         driver, stream, api = self.driver, self.context.stream, self.driver.api
+        external, pairs = api.CUevent_record_flags.CU_EVENT_RECORD_EXTERNAL, iter(marks)
         driver("cuStreamBeginCapture", stream, api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
         for step in self.replay.steps:
-            if not isinstance(step, Allocate | Release):
-                self.replay.enqueue(step)
+            if isinstance(step, Allocate | Release):
+                continue
+            around = next(pairs, ()) if isinstance(step, Launch) else ()
+            for event in around[:1]:
+                driver("cuEventRecordWithFlags", event, stream, external)
+            self.replay.enqueue(step)
+            for event in around[1:]:
+                driver("cuEventRecordWithFlags", event, stream, external)
         graph = driver("cuGraphInstantiate", driver("cuStreamEndCapture", stream), 0)
         driver("cuGraphUpload", graph, stream)
         self.context.wait(self.replay.deadline)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from cuda.bindings import driver
-from session import CAPTURE, FIRST, GRANULE, READ_ONLY, SLOT, Failed, Session, ok
+from session import CAPTURE, EXTERNAL, FIRST, GRANULE, READ_ONLY, SLOT, Failed, Session, ok
 
 CALLS: dict[str, tuple[str, Callable[[Session], tuple[Any, ...]]]] = {}
 
@@ -278,6 +278,26 @@ def default_stream_captured(s: Session) -> tuple[Any, ...]:
 @refused("ILLEGAL_STATE")
 def capture_that_never_began(s: Session) -> tuple[Any, ...]:
     return driver.cuStreamEndCapture(s.stream)
+
+
+@refused("INVALID_VALUE")
+def event_of_a_graph_outside_of_one(s: Session) -> tuple[Any, ...]:
+    return driver.cuEventRecordWithFlags(ok(driver.cuEventCreate(0)), s.stream, EXTERNAL)
+
+
+@refused("INVALID_HANDLE")
+def graph_with_a_destroyed_event(s: Session) -> tuple[Any, ...]:
+    event = ok(driver.cuEventCreate(0))
+    ok(driver.cuStreamBeginCapture(s.stream, CAPTURE))
+    ok(driver.cuEventRecordWithFlags(event, s.stream, EXTERNAL))
+    graph = ok(driver.cuGraphInstantiate(ok(driver.cuStreamEndCapture(s.stream)), 0))
+    ok(driver.cuEventDestroy(event))
+    return driver.cuGraphLaunch(graph, s.stream)
+
+
+@refused("INVALID_VALUE")
+def residents_without_threads(s: Session) -> tuple[Any, ...]:
+    return driver.cuOccupancyMaxActiveBlocksPerMultiprocessor(s.function("scale"), 0, 0)
 
 
 @refused("INVALID_HANDLE")

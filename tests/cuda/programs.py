@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pynvml
 from cuda.bindings import driver
-from session import CAPTURE, FIRST, GRANULE, READ_ONLY, SLOT, Failed, Session, ok
+from session import CAPTURE, EXTERNAL, FIRST, GRANULE, READ_ONLY, SLOT, Failed, Session, ok
 
 NOT_READY = 600
 LONG = 64 << 20
@@ -69,6 +69,34 @@ def graphs() -> Any:
         seen.append(s.read(z, 2).tolist())
     ok(driver.cuGraphExecDestroy(exec_))
     return seen
+
+
+def events_in_a_graph() -> Any:
+    """What events that a graph records say of the launch, and of the two, between them, each time it runs."""
+    s = Session()
+    x, y = s.buffer(0), s.buffer(1)
+    ok(driver.cuMemsetD32Async(x, 0, 1000, s.stream))
+    events = [ok(driver.cuEventCreate(0)) for _ in range(3)]
+    ok(driver.cuStreamBeginCapture(s.stream, CAPTURE))
+    for event, launches in zip(events, (1, 2, 0), strict=True):
+        ok(driver.cuEventRecordWithFlags(event, s.stream, EXTERNAL))
+        for _ in range(launches):
+            s.scale(x, y)
+    exec_ = ok(driver.cuGraphInstantiate(ok(driver.cuStreamEndCapture(s.stream)), 0))
+    taken = []
+    for _ in range(2):
+        ok(driver.cuGraphLaunch(exec_, s.stream))
+        taken.append(int(driver.cuEventElapsedTime(*events[:2])[0]))
+        s.wait()
+        taken += [1000 * ok(driver.cuEventElapsedTime(*pair)) for pair in (events[:2], events[1:])]
+    return taken
+
+
+def residents() -> Any:
+    """How many blocks of some sizes an SM holds, without and with dynamic shared memory."""
+    s = Session()
+    name = driver.cuOccupancyMaxActiveBlocksPerMultiprocessor
+    return [int(ok(name(s.function("scale"), *figures))) for figures in ((1024, 0), (32, 0), (256, 40_000))]
 
 
 def as_late_as_allowed() -> Any:

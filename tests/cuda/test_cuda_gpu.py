@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from standin_driver.driver import StandIn
+from standin_driver.server import START_NS
 
 pytest.importorskip("cuda.bindings", reason="needs the extra gpu")
 
@@ -100,7 +101,7 @@ def test_scripted_kernels_get_the_same_verdict(bench: Bench, card: StandIn, name
         ("launch_failed", 0, "faulted", "trap"),
         ("launch_timeout", 0, "timed_out", "timed out"),
         ("hang", 0, "timed_out", "timed out"),
-        *([("hang", 15, "timed_out", "timed out")] if LONG else []),
+        ("hang", 15, "timed_out", "timed out"),
         ("out_of_memory", 0, "grader_error", "too little free memory"),
         ("out_of_memory", 25, "grader_error", "too little free memory"),
         ("lost_device", 100, "grader_error", "CUDA_ERROR_UNKNOWN"),
@@ -169,6 +170,21 @@ def test_other_addresses_than_recorded(bench: Bench, card: StandIn, source: str)
 
 def test_pointers_in_variables(bench: Bench, card: StandIn) -> None:
     assert bench.measured(RELU, POINTERS).status == "correct"
+    assert card.misuse() == ""
+
+
+def test_where_the_time_goes(bench: Bench, card: StandIn) -> None:
+    """Each launch has its time, and they add up to the program's, less what copies between them take."""
+    verdict = bench.measured(RELU, POINTERS)
+    assert [kernel.kernel for kernel in verdict.kernels] == ["_Z5clampPKfPfi", "_Z4movePKfi"]
+    assert all(kernel.time_us > START_NS / 1000 for kernel in verdict.kernels)
+    total, whole = sum(kernel.time_us for kernel in verdict.kernels), verdict.time_us
+    assert whole is not None
+    assert 0.3 * whole < total < whole
+    assert any(diagnostic.text.startswith("clamp takes") for diagnostic in verdict.diagnostics)
+    (only,) = bench.measured(RELU, PLAIN).kernels
+    modelled = bench.modelled(RELU, PLAIN).kernels[0]
+    assert (only.occupancy, only.waves) == pytest.approx((modelled.occupancy, modelled.waves))
     assert card.misuse() == ""
 
 

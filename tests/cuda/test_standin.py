@@ -28,6 +28,7 @@ LATER = {"illegal_address": 700, "misaligned_address": 716, "launch_timeout": 70
         ("right_numbers", [True, True, True]),
         ("variables", [[[4, 4], [5, 4], [4, 4]], 6.0]),
         ("graphs", [[2.5, 2.5], [2.5, 5.0]]),
+        ("residents", [2, 32, 5]),
         ("as_late_as_allowed", [1, [600, 600], 0, 2]),
         ("two_allocations", [0, 0]),
         ("starts", [0, 13000]),
@@ -36,6 +37,14 @@ LATER = {"illegal_address": 700, "misaligned_address": 716, "launch_timeout": 70
 def test_what_the_manual_allows(card: StandIn, program: Program, name: str, seen: Any) -> None:
     assert program("programs.py", name) == seen
     assert card.misuse() == ""
+
+
+def test_events_in_a_graph(card: StandIn, program: Program) -> None:
+    """Nothing is known of them before the graph has run; then two launches take twice as long as one."""
+    for early, one, two in zip(*[iter(program("programs.py", "events_in_a_graph"))] * 3, strict=True):
+        assert early == 600
+        assert one > START_NS / 1000
+        assert two == pytest.approx(2 * one, rel=0.01)
 
 
 @pytest.fixture(scope="module")

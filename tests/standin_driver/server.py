@@ -29,6 +29,7 @@ from cudagym.errors import LaunchFailed, Unsupported
 from cudagym.hardware import GPU
 from cudagym.hardware import gpu as gpu_named
 from cudagym.memory import map_shared
+from cudagym.simulator.clock.bounds import occupancy
 from cudagym.simulator.machine import LOCAL_LIMIT, Machine, Memory, check_launch
 
 START_NS = 2000
@@ -90,6 +91,9 @@ class Client:
                 self.place(int(words[0]), [slot_of(int(word)) for word in words[1:]], list(_mappings(mappings)))
             case "check":
                 self.check(*self._launch(words))
+            case "occupancy":
+                number, launch = self._launch(words)
+                return f"0 {occupancy(self.machine.gpu, self.modules[number].kernel(launch.kernel), launch)}"
             case "launch":
                 return f"0 {self.launch(*self._launch(words), list(_mappings(mappings)))}"
         return "0"

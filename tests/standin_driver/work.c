@@ -32,7 +32,8 @@ static uint64_t host_ns(void) {
 
 /* -- running -- */
 
-/* What the server says of a launch: whether the card can hold it (`check`), or how it went (`launch`). */
+/* What the server says of a launch: whether the card can hold it (`check`), how many of its blocks an SM can
+   (`occupancy`), or how it went (`launch`). */
 static CUresult ask(const struct work *work, const char *question, char **reply) {
     char *text = NULL;
     size_t length;
@@ -302,6 +303,21 @@ CUresult cuLaunchKernelEx(const CUlaunchConfig *config, CUfunction handle, void 
     return result;
 }
 
+CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, CUfunction handle, int threads, size_t dynamic_shared) {
+    CALL(IN_CONTEXT);
+    struct function *function = (struct function *)handle;
+    REQUIRE(is_live(function, FUNCTION), CUDA_ERROR_INVALID_HANDLE, "%p is no live function", (void *)handle);
+    REQUIRE(blocks && threads > 0, CUDA_ERROR_INVALID_VALUE, "%d threads in a block", threads);
+    struct work work = {.function = function, .grid = {1, 1, 1}, .block = {threads, 1, 1}, .dynamic_shared = dynamic_shared};
+    work.arguments = calloc(1, function->parameter_bytes + 1);
+    if (!work.arguments) abort();
+    char *reply;
+    CUresult result = ask(&work, "occupancy", &reply);
+    if (result == CUDA_SUCCESS) *blocks = atoi(reply);
+    end_work(&work);
+    return result;
+}
+
 static CUresult fill(CUdeviceptr to, unsigned value, unsigned width, size_t count, CUstream stream) {
     REQUIRE(to % width == 0, CUDA_ERROR_INVALID_VALUE, "%llx is not aligned to %u bytes", to, width);
     TRY(check_range(to, width * count, true, "target"));
@@ -405,17 +421,35 @@ CUresult cuEventDestroy(CUevent handle) {
     return CUDA_SUCCESS;
 }
 
-CUresult cuEventRecord(CUevent handle, CUstream stream_handle) {
-    CALL(IN_CONTEXT);
+/* From now on the event is that of the operation issued last. */
+static void expect(struct event *event) {
+    event->recorded = issued;
+    event->done_ns = 0;
+}
+
+static CUresult record(CUevent handle, CUstream stream_handle, bool in_graph) {
     struct event *event;
     struct stream *stream;
     TRY(check_event(handle, &event));
     TRY(check_stream(stream_handle, &stream));
-    TRY(check_no_capture(stream));
+    if (in_graph)
+        REQUIRE(stream && stream->capture, CUDA_ERROR_INVALID_VALUE, "an external event outside of a capture");
+    else
+        TRY(check_no_capture(stream));
     TRY(submit(stream_handle, (struct work){.what = RECORD, .event = event}));
-    event->recorded = issued;
-    event->done_ns = 0;
+    if (!in_graph) expect(event);
     return CUDA_SUCCESS;
+}
+
+CUresult cuEventRecord(CUevent handle, CUstream stream) {
+    CALL(IN_CONTEXT);
+    return record(handle, stream, false);
+}
+
+CUresult cuEventRecordWithFlags(CUevent handle, CUstream stream, unsigned flags) {
+    CALL(IN_CONTEXT);
+    REQUIRE(flags <= CU_EVENT_RECORD_EXTERNAL, CUDA_ERROR_INVALID_VALUE, "flags %x do not exist", flags);
+    return record(handle, stream, flags == CU_EVENT_RECORD_EXTERNAL);
 }
 
 static struct entry *recording(const struct event *event) {
@@ -536,8 +570,13 @@ CUresult cuGraphLaunch(CUgraphExec handle, CUstream stream_handle) {
                 "the graph runs a kernel of a module that was unloaded");
         if (work->what == FILL || work->what == COPY) TRY(check_range(work->to, work->size, true, "target"));
         if (work->what == COPY) TRY(check_range(work->from, work->size, false, "source"));
+        REQUIRE(work->what != RECORD || is_live(work->event, EVENT), CUDA_ERROR_INVALID_HANDLE,
+                "the graph records an event that was destroyed");
     }
-    return submit(stream_handle, (struct work){.what = RUN_GRAPH, .exec = exec});
+    TRY(submit(stream_handle, (struct work){.what = RUN_GRAPH, .exec = exec}));
+    for (size_t k = 0; k < exec->graph.n_works; k++)
+        if (exec->graph.works[k].what == RECORD) expect(exec->graph.works[k].event);
+    return CUDA_SUCCESS;
 }
 
 CUresult cuGraphDestroy(CUgraph handle) {
