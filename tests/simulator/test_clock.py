@@ -66,6 +66,14 @@ ONE_BLOCK = relu(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def always_the_same_shapes_and_blocks() -> Iterator[None]:
+    """By those that a secret chooses, times of one kernel differ by several percent."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CUDAGYM_SECRET", "the one of the clock's tests")
+        yield
+
+
 @pytest.fixture(scope="module")
 def grader() -> Iterator[Grader]:
     with Grader("sim:h100", cached=False) as grader:
@@ -106,7 +114,8 @@ def test_register_tiles_beat_tiles_which_do_not_lose_to_naive_code(card: str) ->
     naive, shared, *register = times
     # Small tiles relieve the L1 of hardly more than they load from shared memory.
     assert shared < 1.05 * naive, times
-    assert all(slow > 1.05 * fast for slow, fast in pairwise([shared, *register])), times
+    assert shared > 2 * register[0], times
+    assert all(slow > fast for slow, fast in pairwise(register)), times
     assert naive > 3 * register[-1]
 
 
