@@ -168,7 +168,8 @@ class _Examination:
     def _trials(self) -> Iterator[tuple[int, Distribution, bool]]:
         """Which shape meets which distribution, and whether under full fault checks.
 
-        Every shape meets one distribution in turn, the largest meets all; the median shape is checked fully.
+        Every shape meets one distribution in turn, the largest meets all. The median shape is checked fully, and the
+        largest with the last of its distributions: some races need more than a block's worth of blocks.
         """
         spec = self.spec
         sizes = [sum(p.elements(shape) for p in spec.arrays) for shape in spec.check_shapes]
@@ -177,7 +178,7 @@ class _Examination:
         for turn, number in enumerate(order):
             if number == largest:
                 for distribution in spec.distributions:
-                    yield number, distribution, False
+                    yield number, distribution, distribution is spec.distributions[-1]
             else:
                 yield number, spec.distributions[turn % len(spec.distributions)], number == median
 

@@ -200,7 +200,7 @@ class _Server:
     def _kernels(self, repeated: Repeated, timing: Timing) -> tuple[KernelTime, ...]:
         """Where the time goes, launch by launch. One alone takes all of it."""
         launches = repeated.replay.program.plan.launches
-        times = repeated.launches() if len(launches) > 1 else (timing.median_us,)
+        times = repeated.launches() if len(launches) > 1 else (timing.median_us,) * len(launches)
         found = []
         for launch, time_us in zip(launches, times, strict=True):
             occupancy, waves = repeated.replay.occupancy(launch)

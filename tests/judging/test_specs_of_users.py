@@ -93,3 +93,11 @@ def test_checks_have_an_end_together(monkeypatch: pytest.MonkeyPatch) -> None:
     with Grader("sim:h100", cached=False, workers=1) as grader:
         verdict = grader.grade(spec(), LAZY)
     assert (verdict.status, "longer than" in verdict.message) == ("timed_out", True)
+
+
+def test_races_where_only_the_largest_shape_has_two_blocks() -> None:
+    """Whoever comes last wins, and both are right: numbers say nothing of it."""
+    racy = LAZY.replace("if (r < rows) y[r] = 0.0f;", "if (r < rows) y[r] = 0.0f; if (blockIdx.x) y[0] = -0.0f;")
+    with Grader("sim:h100", cached=False, workers=1) as grader:
+        verdict = grader.grade(spec(), racy)
+    assert (verdict.status, verdict.faults[0].kind) == ("faulted", "race"), verdict.message
