@@ -101,7 +101,7 @@ def square(
             scalar("M"),
             scalar("N"),
         ),
-        check_shapes=tuple({"M": m, "N": n} for m, n in ((1, 1), (17, 33), (64, 64), (101, 37), (128, 192))),
+        check_shapes=tuple({"M": m, "N": n} for m, n in ((1, 1), (17, 33), (64, 64), (101, 37), (136, 256))),
         timing_shape={"M": 2048, "N": 2048},
         reference=lambda t, s: {"C": whole(t["A"]) @ t["B"]},
         flops=flops,
@@ -115,26 +115,27 @@ def _mirrored(a: torch.Tensor) -> torch.Tensor:
     return a.tril() + a.tril(-1).t()
 
 
-RAGGED = ((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (128, 128, 256))
+RAGGED = ((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (136, 256, 256))
+"""The last has several tiles of usual sizes either way, and whole ones: how they are counted matters."""
 
 SPECS = (
     matmul(
         "matmul_fp32",
         "train",
-        ((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (128, 256, 96), (127, 130, 67)),
+        ((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (136, 256, 96), (127, 130, 67)),
         (4096, 4096, 4096),
     ),
     matmul(
         "matmul_fp32_skinny",
         "unseen_shape",
-        ((1, 37, 129), (5, 67, 1021), (16, 128, 512), (7, 300, 333)),
+        ((1, 37, 129), (5, 67, 1021), (16, 128, 512), (7, 300, 333), (136, 256, 33)),
         (16, 8192, 6656),
         how="in float32 throughout (TF32 is not accurate enough). M is small.",
     ),
     matmul(
         "matmul_fp32_tall",
         "unseen_shape",
-        ((1, 16, 32), (4099, 5, 7), (1000, 16, 32), (4096, 16, 16)),
+        ((1, 16, 32), (4099, 5, 7), (1000, 64, 32), (4096, 16, 16)),
         (5 << 18, 16, 32),
         how="in float32 throughout (TF32 is not accurate enough). M is large, N and K are small.",
     ),
@@ -184,7 +185,7 @@ SPECS = (
         check_shapes=tuple(
             {"batch": batch, **shape}
             for batch, shape in zip(
-                (1, 3, 2, 5), shapes((1, 1, 1), (17, 33, 65), (64, 64, 64), (7, 37, 129)), strict=True
+                (1, 3, 2, 5), shapes((1, 1, 1), (17, 33, 65), (136, 256, 40), (7, 37, 129)), strict=True
             )
         ),
         timing_shape={"batch": 64, "M": 512, "N": 512, "K": 512},
@@ -246,7 +247,7 @@ SPECS = (
             tensor_out("C", DType.F16, "M", "N"),
             *DIMENSIONS,
         ),
-        check_shapes=shapes((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (128, 128, 512)),
+        check_shapes=shapes((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (136, 256, 512)),
         timing_shape=shapes((2048, 2048, 2048))[0],
         reference=lambda t, s: {"C": t["A"] @ t["B"].t()},
         flops=multiply_adds,

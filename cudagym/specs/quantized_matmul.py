@@ -9,7 +9,7 @@ from cudagym.specs.distributions import FULL_RANGE, NORMAL, POSITIVE, SMALL_INTE
 from cudagym.specs.matmul import DIMENSIONS, TENSOR_CORES, multiply_adds, shapes
 from cudagym.specs.spec import DType, KernelSpec, Tensors, Tolerance, scalar, tensor_in, tensor_out
 
-CHECKED = shapes((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (128, 128, 256))
+CHECKED = shapes((1, 1, 1), (17, 33, 65), (64, 64, 64), (101, 37, 129), (136, 256, 256))
 TIMED = shapes((1024, 1024, 1024))[0]
 
 STEP = distribution("step", lambda part, g: part.uniform_(0.0078125, 0.03125, generator=g))
@@ -131,7 +131,8 @@ SPECS = (
             scalar("groups"),
         ),
         check_shapes=tuple(
-            {"M": m, "N": n, "groups": groups} for m, n, groups in ((1, 1, 1), (3, 37, 5), (16, 128, 8), (7, 101, 9))
+            {"M": m, "N": n, "groups": groups}
+            for m, n, groups in ((1, 1, 1), (3, 37, 5), (16, 128, 8), (7, 101, 9), (136, 256, 2))
         ),
         timing_shape={"M": 16, "N": 28672, "groups": 512},
         reference=lambda t, s: {"y": t["x"].flatten(1) @ _weights_of_4_bits(t).t()},

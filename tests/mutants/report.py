@@ -2,10 +2,10 @@
 
     python tests/mutants/report.py [SPEC...]     grades what is not graded yet, writes docs/integrity.md
 
-The mutants of a spec are the first `PER_SPEC` of its list that count: they compile, to other code than their originals,
-and `equivalent.txt` does not say why they compute the same. Those that pass all checks are timed as well, where the
-judge compares again; what is left survives. Verdicts are kept in the cache folder, so that the program can be ended and
-started again. One spec of each family comes first.
+The mutants of a spec are the first `PER_SPEC` of its list that count, or all where there are fewer: they compile, to
+other code than their originals, and `equivalent.txt` does not say why they compute the same. Those that pass all checks
+are timed as well, where the judge compares again; what is left survives. Verdicts are kept in the cache folder, so that
+the program can be ended and started again. One spec of each family comes first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "integrity.md"
 MARKS = ("<!-- make mutants writes from here -->\n", "<!-- make mutants writes to here -->\n")
 GPU = GPUS["h100"]
-PER_SPEC = 20
+PER_SPEC, FEWEST = 40, 20
 SAME_CODE = "same code"
 KILLING = frozenset({"wrong", "faulted", "timed_out", "rejected", "violation", "launch_failed"})
 
@@ -231,7 +231,7 @@ def main() -> None:
     counts = []
     for spec in chosen:
         one = count(spec, ledger.outcomes(spec, bench))
-        if one.killable < PER_SPEC:
+        if one.killable < FEWEST:
             console.print(f"{spec.name}: only {one.killable} mutants")
             continue
         counts.append(one)
