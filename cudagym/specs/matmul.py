@@ -34,7 +34,7 @@ TENSOR_CORES = (
 """Weile Luo and others, "Benchmarking and Dissecting the Nvidia Hopper GPU Architecture" (2024): 63% on average."""
 
 FLOAT32 = Tolerance(growth=3, length=lambda s: s["K"], scale=_scale)
-TF32 = Tolerance(factor=6, growth=0, compute=DType.F16, scale=_scale)
+TF32 = Tolerance(factor=7, growth=0, compute=DType.F16, scale=_scale)
 """TF32 has the 10 fraction bits of half precision: both factors of a product are rounded to it."""
 ROUNDED = Tolerance(factor=4, growth=0, scale=lambda t, s: {"C": 2**-6 * _scale(t, s)["C"]})
 """The products are exact in float32, whose accumulation error is small beside the rounding of the result."""
