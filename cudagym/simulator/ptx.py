@@ -236,7 +236,8 @@ class Module(NamedTuple):
         return tuple(function for function in self.functions.values() if function.is_entry)
 
 
-_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_IGNORED = re.compile(r'//[^\n]*|/\*.*?\*/|"[^"\n]*"', re.DOTALL)
+"""Comments, and strings: one may look like a statement or hold what begins the other."""
 _FILE = re.compile(r'^\s*\.file\s+(\d+)\s+"([^"]*)"', re.MULTILINE)
 _TOP = re.compile(
     r"""\s*(?:
@@ -264,7 +265,8 @@ _STATEMENT = re.compile(
     r"""\s*(?:
         (?P<brace>[{}])
       | \.loc\s+(?P<file>\d+)\s+(?P<line>\d+)\s+\d+
-            (?:[^\n]*inlined_at\s+(?P<at_file>\d+)\s+(?P<at_line>\d+))?[^\n]*
+            (?:\s*,\s*function_name\s+[^\s,;]+\s*(?:\+\s*\d+\s*)?
+               ,\s*inlined_at\s+(?P<at_file>\d+)\s+(?P<at_line>\d+)\s+\d+)?
       | (?P<label>[\w$%]+)\s*:(?!:)
       | (?:@(?P<negated>!?)\s*(?P<guard>[\w$%]+)\s+)?(?P<opcode>[a-z][\w.:]*)(?P<rest>[^;]*);
       | (?P<directive>\.[^;]*);
@@ -272,6 +274,8 @@ _STATEMENT = re.compile(
     )""",
     re.VERBOSE,
 )
+_SCOPE = re.compile(r"[{}]|([A-Za-z_$%][\w$]*)\s*:(?!:)")
+"""What matters for where labels are known: braces (of vectors, too), and labels."""
 _VARIABLE = re.compile(
     r"""(?:\.(?:visible|weak|extern|common)\s+)*
         \.(?P<space>global|const|shared|local|param)\s*(?:::\w+)?\s+
@@ -307,7 +311,7 @@ def parse(ptx: str) -> Module:
 def _parse(ptx: str) -> Module:
     files = {int(number): PurePosixPath(path).name for number, path in _FILE.findall(ptx)}
     own_files = frozenset(number for number, name in files.items() if name == CANDIDATE_FILE)
-    text = _COMMENT.sub(lambda m: "\n" * m[0].count("\n"), ptx)
+    text = _IGNORED.sub(lambda m: '""' if m[0][0] == '"' else "\n" * m[0].count("\n"), ptx)
     version = target = ""
     variables: list[Variable] = []
     shared: list[Variable] = []
@@ -476,6 +480,7 @@ class _Body:
         self.prototypes: dict[str, Signature] = {}
         self.scopes: list[dict[str, Register | Symbol | Label]] = [{}]
         self.known: dict[str, Operand | None] = {}
+        self.labels: set[str] = set()
         self.renamed = self.declared = 0
 
     def scan(self) -> int:
@@ -525,15 +530,22 @@ class _Body:
 
     def _predeclare(self, position: int) -> None:
         """Labels of a nested scope are its own, and may be used before they are placed."""
-        close = self.text.find("}", position)
-        for name in re.findall(r"^\s*([\w$]+)\s*:(?!:)", self.text[position:close], re.MULTILINE):
-            if not name.startswith("$L__"):
+        depth = 0
+        for match in _SCOPE.finditer(self.text, position):
+            depth += {"{": 1, "}": -1}.get(match[0], 0)
+            if depth < 0:
+                return
+            if depth == 0 and match[1] and not match[1].startswith("$L__"):
                 self.renamed += 1
-                self.scopes[-1][name] = Label(f"{name}@{self.renamed}")
+                self.scopes[-1][match[1]] = Label(f"{match[1]}@{self.renamed}")
 
     def _label(self, name: str) -> str:
         found = self._find(name)
-        return found.name if isinstance(found, Label) else name
+        full = found.name if isinstance(found, Label) else name
+        if full in self.labels:
+            raise PTXError(f"label {name} is there twice")
+        self.labels.add(full)
+        return full
 
     def _find(self, name: str) -> Register | Symbol | Label | None:
         for scope in reversed(self.scopes):

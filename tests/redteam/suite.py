@@ -141,12 +141,20 @@ def best() -> dict[str, str]:
     }
 
 
+def reached(verdict: Verdict) -> float | None:
+    """The share of peak that a verdict's time stands for. Beyond 1 it earns no more, but shows a flaw all the same."""
+    if not verdict.fraction_of_peak or not verdict.time_us or not verdict.least_time_us:
+        return verdict.fraction_of_peak
+    return verdict.least_time_us / verdict.time_us
+
+
 def outcome(attack: Attack, verdict: Verdict, at_most: float | None) -> str:
-    """Empty when the attack got what it must get; else what went wrong. `at_most`: a fast kernel's share of peak."""
+    """Empty when the attack got what it must get; else what went wrong. `at_most`: what a fast kernel reached."""
     if verdict.status not in attack.statuses:
         return f"{verdict.status}, not {'/'.join(attack.statuses)}: {verdict.message[:200]}"
-    if verdict.fraction_of_peak and (at_most is None or verdict.fraction_of_peak > at_most + GAIN):
-        return f"reaches {verdict.fraction_of_peak:.3f} of peak, an honest kernel {at_most}"
+    share = reached(verdict)
+    if share and (at_most is None or share > at_most + GAIN):
+        return f"reaches {share:.3f} of peak, an honest kernel {at_most}"
     return ""
 
 
@@ -175,7 +183,7 @@ def grade_all(console: Console, chosen: Sequence[Attack] | None = None) -> Resul
         for start in range(0, len(items), 16):
             verdicts += grader.grade_many(items[start : start + 16])
             bar.update(task, completed=len(verdicts))
-    most = {spec: verdict.fraction_of_peak for spec, verdict in zip(bases, verdicts, strict=False)}
+    most = {spec: reached(verdict) for spec, verdict in zip(bases, verdicts, strict=False)}
     of_attacks, of_honest = verdicts[len(bases) : len(bases) + len(hostile)], verdicts[len(bases) + len(hostile) :]
     return Results(
         [(one, outcome(one, verdict, most.get(one.spec))) for one, verdict in zip(hostile, of_attacks, strict=True)],
@@ -190,7 +198,7 @@ def outcomes(names: Sequence[str]) -> dict[str, str]:
     honest = [one for one in written() if one.name in names]
     bases = {spec: source for spec, source in best().items() if any(one.spec == spec for one in hostile)}
     with Grader("sim:h100", cached=False) as grader:
-        most = {spec: grader.grade(spec, source).fraction_of_peak for spec, source in bases.items()}
+        most = {spec: reached(grader.grade(spec, source)) for spec, source in bases.items()}
         verdicts = grader.grade_many([(one.spec, one.source) for one in [*hostile, *honest]])
     found = {
         one.name: outcome(one, verdict, most.get(one.spec)) for one, verdict in zip(hostile, verdicts, strict=False)

@@ -9,7 +9,7 @@ import os
 from zlib import crc32
 
 import pytest
-from suite import GROUPS, Attack, attacks, best, outcome
+from suite import GROUPS, Attack, attacks, best, outcome, reached
 
 from cudagym import Grader
 from cudagym.verdict import STATUSES
@@ -60,7 +60,7 @@ def outcomes() -> dict[str, str]:
     """What went wrong with each attack: nothing, it is hoped."""
     some = chosen()
     with Grader("sim:h100", cached=False) as grader:
-        most = {spec: grader.grade(spec, source).fraction_of_peak for spec, source in best().items()}
+        most = {spec: reached(grader.grade(spec, source)) for spec, source in best().items()}
         verdicts = grader.grade_many([(attack.spec, attack.source) for attack in some])
     return {a.name: outcome(a, verdict, most.get(a.spec)) for a, verdict in zip(some, verdicts, strict=True)}
 

@@ -85,6 +85,17 @@ def kernel_time(gpu: GPU, kernel: Kernel, launch: Launch, observed: LaunchRun, f
     return _LaunchModel(gpu, kernel, launch, observed, observed.counters, footprint).time()
 
 
+def first_touched(gpu: GPU, launch: Launch, observed: LaunchRun, footprint: Footprint) -> float:
+    """Bytes that DRAM gives or gets at least: what observed blocks touch for the first time, of the inputs no more than
+    there is, of what is stored all but what the L2 may keep."""
+    c = observed.counters
+    if c is None or not c.blocks:
+        return 0.0
+    scale = launch.blocks / c.blocks * SECTOR_BYTES
+    kept = min(1.0, gpu.l2_bytes / footprint.total)
+    return min(c.unique_load_sectors * scale, footprint.readable) + (1.0 - kept) * c.unique_store_sectors * scale
+
+
 class _LaunchModel:
     """One launch held against everything that could bound it."""
 

@@ -40,6 +40,9 @@ PLAYED = 3_000_000
 SECONDS = 20.0
 """That following one set of blocks may take."""
 MOST_WAVES, MOST_PLACES = 6, 3
+PACE, AT_LEAST = 0.95, 0.75
+"""Shares of a replay's pace, and of its mean time per block, that the blocks behind it take at least. Of honest kernels
+both are a little too long: they know the first wave's start, too."""
 PROBES, PROBED = 2, 500_000
 """Blocks besides the middle one that say how long blocks are, and the warp instructions that each may take at least."""
 MOST_LINES = 12
@@ -216,7 +219,8 @@ class _Model:
         missed = fetched / np.maximum(asked + written, 1)
         overall = fetched[~stores].sum() / asked.sum() if asked.any() else 1.0
         for op, store, share, seen in zip(self.ops, stores, missed, asked + written, strict=True):
-            op.dram = writes * share if store else reads * (share if seen else overall)
+            # What the wave did not come to has no share of its own: a store goes on to DRAM, a load is like the others.
+            op.dram = writes * (share if seen else 1.0) if store else reads * (share if seen else overall)
 
         self.contend(traffic)
 
@@ -278,8 +282,20 @@ class _Model:
         if waves == 1:
             return done.cycles / share * self.on_sm / len(blocks), done
         one = replay(self.ops, chip, traces, range(self.resident), self.resident)
-        per_block = (done.cycles - one.cycles) / (len(blocks) - self.resident)
-        return one.cycles + per_block * (self.on_sm - self.resident), done
+        return one.cycles + self.per_block(done, one.cycles) * (self.on_sm - self.resident), done
+
+    def per_block(self, done: Replay, first_wave: float) -> float:
+        """Cycles that each block behind the first wave adds.
+
+        That is what the replayed ones added, but never less than the pace at which those between the first wave and
+        the last ended: one block of the first wave could outlast all that are replayed, but not all of the grid.
+        """
+        count, ends = len(done.ends), done.ends
+        added = (done.cycles - first_wave) / (count - self.resident)
+        pace = 0.0
+        if count > 2 * self.resident:
+            pace = float(ends[-self.resident - 1] - ends[self.resident - 1]) / (count - 2 * self.resident)
+        return max(added, PACE * pace, AT_LEAST * done.cycles / count)
 
     def sm_blocks(self, waves: int) -> list[int]:
         """Linear indices of blocks for one SM, in `waves` waves spread evenly over the grid.

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from cudagym.build.program import Allocate, Copy, Fill, Launch, Program, Upload
 from cudagym.device import Buffer, KernelTime, LaunchRun, Limiter, ModelledTime, Run
 from cudagym.hardware import GPU
-from cudagym.simulator.clock.bounds import DRAM_EFFICIENCY, LAUNCH_US, SECTOR_BYTES, Footprint, kernel_time
+from cudagym.simulator.clock.bounds import (
+    DRAM_EFFICIENCY,
+    LAUNCH_US,
+    SECTOR_BYTES,
+    Footprint,
+    first_touched,
+    kernel_time,
+)
 from cudagym.simulator.clock.decode import Unfollowable
 from cudagym.simulator.clock.image import read_image
 from cudagym.simulator.clock.model import Code, model
@@ -20,6 +27,14 @@ MOST_APART = 1.5
 """Bytes by the counters over those of the blocks followed. Of honest kernels they differ by a tenth."""
 SMALL = 1 << 20
 """Bytes that make no difference."""
+WORK = {
+    "issue slots": 1.5, "fp32 pipe": 1.5, "fp16 pipe": 2.0, "fp64 pipe": 1.5, "tensor cores": 1.5,
+    "load/store unit": 3.5,
+}  # fmt: skip
+"""How much more than the blocks followed the others may do, as time by the counters over time by the clock. Of honest
+kernels that is 1.3 at most, 2.9 for the load/store unit, where the counters' bound is coarser."""
+MATTERS = 0.4
+"""Of the clock's time: what work takes less cannot make it much too short."""
 COARSE = 1.5
 """A launch that cannot be followed counts this much more than its bounds, which are coarse, so that nobody gains by
 writing one on purpose."""
@@ -76,8 +91,9 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
     kernels = []
     for launch, observed in zip(program.plan.launches, run.launches, strict=True):
         bounds = kernel_time(gpu, program.module.kernel(launch.kernel), launch, observed, footprint)
-        if observed.time is None or _did_less(observed.time, observed):
-            why = "the blocks followed move less than others of the grid" if observed.time else observed.unfollowable
+        touched = first_touched(gpu, launch, observed, footprint)
+        why = _less(observed.time, observed, bounds, touched) if observed.time else observed.unfollowable
+        if observed.time is None or why:
             kernels.append(bounds.slowed(COARSE if why else 1.0).model_copy(update={"from_counters": why}))
         else:
             kernels.append(_advised(observed.time, bounds))
@@ -87,18 +103,28 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
     )
 
 
-def _did_less(time: KernelTime, observed: LaunchRun) -> bool:
-    """Whether the blocks that were followed moved far less than those observed among all others.
+def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touched: float) -> str:
+    """In which respect the blocks that were followed did far less than those observed among all others; else empty.
 
-    They are followed before any has run: a kernel that counts arrivals takes them for the first of the grid, and could
-    give those little to do.
+    They are followed before any has run, on their own and by their machine code: a kernel that counts arrivals takes
+    them for the first of the grid, one that tries what only machine code does knows them, and both could give them
+    little to do.
     """
     c, traffic = observed.counters, time.traffic
     if c is None or traffic is None or not c.blocks:
-        return False
+        return ""
     scale = observed.blocks / c.blocks * SECTOR_BYTES
-    loaded, stored = c.global_load_sectors * scale, c.global_store_sectors * scale
-    return loaded > MOST_APART * traffic.l1_bytes + SMALL or stored > MOST_APART * traffic.l2_bytes + SMALL
+    loaded, stored = c.global_load_sectors * scale, (c.global_store_sectors + c.atomic_sectors) * scale
+    if loaded > MOST_APART * traffic.l1_bytes + SMALL or stored > MOST_APART * traffic.l2_bytes + SMALL:
+        return "the blocks followed move less than others of the grid"
+    if first_touched > MOST_APART * traffic.dram_bytes + SMALL:
+        return "the blocks followed find in the caches what nobody has read before"
+    followed = {limiter.name: limiter.time_us for limiter in time.limiters}
+    for limiter in bounds.limiters:
+        most = WORK.get(limiter.name)
+        if most and limiter.time_us > max(most * followed.get(limiter.name, 0.0), MATTERS * time.time_us):
+            return f"the blocks followed need less of the {limiter.name} than others of the grid"
+    return ""
 
 
 def _advised(time: KernelTime, bounds: KernelTime) -> KernelTime:

@@ -18,6 +18,8 @@ _INTEGER_OPS = frozenset((
     "dp2a", "and", "or", "xor", "not", "cnot", "shl", "shr", "shf", "popc", "clz", "brev", "bfind", "bfe",
     "bfi", "bmsk", "lop3", "prmt", "setp", "set", "selp", "slct", "addc", "subc", "madc", "cvta", "isspacep", "mov",
 ))  # fmt: skip
+_CHOOSING_OPS = frozenset(("mov", "min", "max", "setp", "set", "selp", "slct", "abs", "neg"))
+"""That the pipe for integers does for floats as well."""
 _SPECIAL_OPS = frozenset(("rcp", "sqrt", "rsqrt", "ex2", "lg2", "sin", "cos", "tanh"))
 _CONTROL_OPS = frozenset(("bra", "brx", "ret", "exit", "trap", "brkpt", "call", "nanosleep"))
 _SHUFFLE_OPS = frozenset(("shfl", "vote", "match", "redux", "activemask", "elect"))
@@ -53,7 +55,7 @@ def classify(ins: Instruction) -> str | None:
         return "fp16"
     if "f64" in types:
         return "fp64"
-    if "f32" in types and opcode != "mov":
+    if "f32" in types and opcode not in _CHOOSING_OPS:
         return "fp32"
     return "integer" if opcode in _INTEGER_OPS else None
 
