@@ -50,6 +50,8 @@ _FRAME, _BREAK = Register("%frame", "b64"), Register("%break", "b64")
 _OWN = "%call."
 """How the names of registers begin that hold nothing across a call."""
 _RETURNS = "%returns"
+MOST_QUOTED = 200
+"""Characters of what an assertion says."""
 
 Statement = Instruction | Label
 
@@ -478,7 +480,7 @@ class _Flattener:
             count = sum(part.count("*") + (part[:1] != "") for part in text.replace("%%", "").split("%")[1:])
             self._emit("st", "param.b32", Address(Symbol(results[0]), 0), Immediate(count), line=call.line)
         elif name == "__assertfail":
-            said = tuple(self._text(caller, original, k) or "" for k in (0, 3))
+            said = tuple(_quoted(self._text(caller, original, k) or "") for k in (0, 3))
             self.statements.append(call._replace(opcode="trap", modifiers=("assert", *said), operands=()))
         elif name == "malloc":
             size, pointer = self._register("b64"), self._register("b64")
@@ -510,6 +512,11 @@ class _Flattener:
             return None
         images = [v.image for v in self.module.variables if v.name == value.name]
         return images[0][value.offset :].split(b"\0")[0].decode(errors="replace") if images else None
+
+
+def _quoted(text: str) -> str:
+    """The candidate's text as it may stand in a message: short, and nothing that a terminal obeys."""
+    return "".join(c if c.isprintable() else " " for c in text[:MOST_QUOTED])
 
 
 def _names(call: Instruction) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -85,15 +85,16 @@ def kernel_time(gpu: GPU, kernel: Kernel, launch: Launch, observed: LaunchRun, f
     return _LaunchModel(gpu, kernel, launch, observed, observed.counters, footprint).time()
 
 
-def first_touched(gpu: GPU, launch: Launch, observed: LaunchRun, footprint: Footprint) -> float:
-    """Bytes that DRAM gives or gets at least: what observed blocks touch for the first time, of the inputs no more than
-    there is, of what is stored all but what the L2 may keep."""
+def first_touched_us(gpu: GPU, launch: Launch, observed: LaunchRun, footprint: Footprint, writable: int) -> float:
+    """What DRAM takes at least: for what observed blocks load or store for the first time, of the inputs and of the
+    `writable` bytes no more than there is, of what is stored all but what the L2 may keep."""
     c = observed.counters
     if c is None or not c.blocks:
         return 0.0
     scale = launch.blocks / c.blocks * SECTOR_BYTES
-    kept = min(1.0, gpu.l2_bytes / footprint.total)
-    return min(c.unique_load_sectors * scale, footprint.readable) + (1.0 - kept) * c.unique_store_sectors * scale
+    loaded, stored = min(c.unique_load_sectors * scale, footprint.readable), c.unique_store_sectors * scale
+    gone = 1.0 - min(1.0, gpu.l2_bytes / footprint.total)
+    return (loaded + gone * min(stored, writable)) / gpu.bandwidth * 1e6
 
 
 class _LaunchModel:

@@ -26,6 +26,7 @@ enum { REDUCE_POPC, REDUCE_AND, REDUCE_OR };
 #define SLICE 4000 /* instructions that a warp runs before others get their turn */
 #define OPERATIONS 256
 #define MOST_BYTES (1ull << 30) /* of traces, after which blocks are cut off */
+#define MOST_BLOCK_BYTES (1ull << 30) /* of the blocks under way: others begin when one of them has ended */
 
 static Operation *run_of[OPERATIONS];
 static const char *name_of[OPERATIONS];
@@ -482,11 +483,17 @@ static int turn(struct Follower *f, struct Block *b) {
     return b->done || b->instructions > f->launch.block_limit;
 }
 
+/* How many blocks may be under way at a time. */
+static uint64_t room_for_blocks(const struct Launch *l) {
+    uint64_t bytes = l->shared_bytes + l->warps * (sizeof(struct Thread_group) + (uint64_t)LANES * l->local_bytes);
+    return MOST_BLOCK_BYTES > bytes ? MOST_BLOCK_BYTES / bytes : 1;
+}
+
 /* Follows `count` blocks, each until its end or its limit; blocks that do not get on take turns with the others.
    enum Fault; the traces lie in f->traces. */
 uint32_t follow_run(struct Follower *f, const uint32_t *blocks, uint32_t count) {
     enum { TURNS = 8 };
-    uint64_t kept = 0;
+    uint64_t kept = 0, under_way = 0, most = room_for_blocks(&f->launch);
     double until = now() + f->launch.seconds;
     struct Block **block = calloc(count + 1, sizeof *block);
     f->traces = calloc(count + 1, sizeof *f->traces);
@@ -498,9 +505,14 @@ uint32_t follow_run(struct Follower *f, const uint32_t *blocks, uint32_t count) 
         for (uint32_t n = 0; n < count && f->fault == OK; n++) {
             if (f->traces[n].warp)
                 continue;
-            if (!block[n] && !(block[n] = new_block(f, blocks[n]))) {
-                f->fault = NO_MEMORY;
-                break;
+            if (!block[n]) {
+                if (under_way == most)
+                    continue;
+                if (!(block[n] = new_block(f, blocks[n]))) {
+                    f->fault = NO_MEMORY;
+                    break;
+                }
+                under_way++;
             }
             int over = 0, late = 0;
             for (int k = 0; k < TURNS && !over && !late && f->fault == OK; k++) {
@@ -513,6 +525,7 @@ uint32_t follow_run(struct Follower *f, const uint32_t *blocks, uint32_t count) 
                 close_trace(block[n], &f->traces[n]);
                 free_block(block[n]);
                 block[n] = NULL;
+                under_way--;
                 left--;
             }
         }

@@ -15,7 +15,7 @@ from cudagym.simulator.clock.bounds import (
     LAUNCH_US,
     SECTOR_BYTES,
     Footprint,
-    first_touched,
+    first_touched_us,
     kernel_time,
 )
 from cudagym.simulator.clock.decode import Unfollowable
@@ -29,10 +29,10 @@ SMALL = 1 << 20
 """Bytes that make no difference."""
 WORK = {
     "issue slots": 1.5, "fp32 pipe": 1.5, "fp16 pipe": 2.0, "fp64 pipe": 1.5, "tensor cores": 1.5,
-    "load/store unit": 3.5,
+    "load/store unit": 5.0,
 }  # fmt: skip
 """How much more than the blocks followed the others may do, as time by the counters over time by the clock. Of honest
-kernels that is 1.3 at most, 2.9 for the load/store unit, where the counters' bound is coarser."""
+kernels that is 1.3 at most, and 4.6 for the load/store unit, where the counters' bound is coarser."""
 MATTERS = 0.4
 """Of the clock's time: what work takes less cannot make it much too short."""
 COARSE = 1.5
@@ -88,10 +88,11 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
         readable=scratch + sum(buffer.size for buffer in buffers if buffer.holds_input),
         total=scratch + sum(buffer.size for buffer in buffers),
     )
+    writable = scratch + sum(buffer.size for buffer in buffers if not buffer.read_only)
     kernels = []
     for launch, observed in zip(program.plan.launches, run.launches, strict=True):
         bounds = kernel_time(gpu, program.module.kernel(launch.kernel), launch, observed, footprint)
-        touched = first_touched(gpu, launch, observed, footprint)
+        touched = first_touched_us(gpu, launch, observed, footprint, writable)
         why = _less(observed.time, observed, bounds, touched) if observed.time else observed.unfollowable
         if observed.time is None or why:
             kernels.append(bounds.slowed(COARSE if why else 1.0).model_copy(update={"from_counters": why}))
@@ -103,7 +104,7 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
     )
 
 
-def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touched: float) -> str:
+def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touched_us: float) -> str:
     """In which respect the blocks that were followed did far less than those observed among all others; else empty.
 
     They are followed before any has run, on their own and by their machine code: a kernel that counts arrivals takes
@@ -117,9 +118,9 @@ def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touch
     loaded, stored = c.global_load_sectors * scale, (c.global_store_sectors + c.atomic_sectors) * scale
     if loaded > MOST_APART * traffic.l1_bytes + SMALL or stored > MOST_APART * traffic.l2_bytes + SMALL:
         return "the blocks followed move less than others of the grid"
-    if first_touched > MOST_APART * traffic.dram_bytes + SMALL:
-        return "the blocks followed find in the caches what nobody has read before"
     followed = {limiter.name: limiter.time_us for limiter in time.limiters}
+    if first_touched_us > max(MOST_APART * followed.get("DRAM bandwidth", 0.0), MATTERS * time.time_us):
+        return "the blocks followed find in the caches what none has read before"
     for limiter in bounds.limiters:
         most = WORK.get(limiter.name)
         if most and limiter.time_us > max(most * followed.get(limiter.name, 0.0), MATTERS * time.time_us):
