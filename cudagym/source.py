@@ -7,8 +7,9 @@ import re
 _TOKEN = re.compile(
     r"""(?P<literal>(?P<quote>["'])(?:\\.|(?!(?P=quote))[^\\\n])*(?:(?P=quote)|\\?(?=\n|\Z)))|(?P<line>//[^\n]*)|(?P<block>/\*(?s:.*?)(?:\*/|\Z))"""
 )
-_SUBTLE = re.compile(r"""\\\s*\n|R"|\w'\w""")
-"""Spliced lines, raw strings and digit separators: where a comment begins takes a compiler to say."""
+_SUBTLE = re.compile(r"""\\\s*(?:\n|/)|R"|\w'\w""")
+"""Spliced lines, also where only a comment keeps a line from its splice, raw strings and digit separators: where a
+comment begins takes a compiler to say."""
 
 
 def without_comments(source: str) -> str:

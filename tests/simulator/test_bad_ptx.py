@@ -129,3 +129,32 @@ def test_what_a_few_mutations_make_of_ptx_runs_or_is_refused(machine: Machine, t
             changed[at : at + 1] = chooser.choice(([], [changed[at]] * 2, [chooser.choice(vocabulary)]))
         ends.add(type(attempt(machine, head + "{" + "".join(changed))).__name__)
     assert {"NoneType", "PTXError", "Unsupported"} <= ends
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '.pragma "/*"; exit; .pragma "*/";',
+        '.pragma "a; trap; // "; exit;',
+        ".loc 1 2 3 exit;",
+        ".loc 1 2 3, function_name $L__info_string0, inlined_at 1 5 6 exit;",
+        "exit; // trap;\n/* trap; */",
+    ],
+)
+def test_what_a_card_runs_is_read_and_nothing_else(body: str) -> None:
+    # ptxas takes each of these for one `exit` (and the final `ret`), whatever strings, locations and comments look like
+    read = ptx.parse(ENTRY % body).entries[0].body
+    assert [step.name for step in read if isinstance(step, ptx.Instruction)] == ["exit", "ret"]
+
+
+def test_labels_of_equal_names_belong_to_their_scopes() -> None:
+    scope = "{ .reg .b64 t; mov.b64 t, {%%r1, %%r1}; bra L; L: add.u32 %%r1, %%r1, 1; }"
+    read = ptx.parse(ENTRY % f".reg .b32 %r<2>; {scope} {scope} ".replace("%%", "%")).entries[0].body
+    targets = [step.operands[0] for step in read if isinstance(step, ptx.Instruction) and step.opcode == "bra"]
+    assert targets == [ptx.Symbol(step.name) for step in read if isinstance(step, ptx.Label)]
+    assert len(set(targets)) == 2
+
+
+def test_a_label_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(ptx.PTXError, match="twice"):
+        ptx.parse(ENTRY % "$L__1: bra $L__1; $L__1:")

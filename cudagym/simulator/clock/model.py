@@ -47,7 +47,8 @@ PROBES, PROBED = 2, 500_000
 """Blocks besides the middle one that say how long blocks are, and the warp instructions that each may take at least."""
 MOST_LINES = 12
 
-STORES = (KINDS.index("store"), KINDS.index("atomic"))
+ATOMIC = KINDS.index("atomic")
+STORES = (KINDS.index("store"), ATOMIC)
 READ_ALONE, DRAM_WRITE = 1.045, 1.19
 """Reading alone gets this much more of DRAM than the card's mean share, and a written byte costs this much more than
 a read one, so that copies get as much less: DRAM loses time when it turns from reading to writing."""
@@ -220,7 +221,9 @@ class _Model:
         overall = fetched[~stores].sum() / asked.sum() if asked.any() else 1.0
         for op, store, share, seen in zip(self.ops, stores, missed, asked + written, strict=True):
             # What the wave did not come to has no share of its own: a store goes on to DRAM, a load is like the others.
-            op.dram = writes * (share if seen else 1.0) if store else reads * (share if seen else overall)
+            # An atomic's share is that of a load and a store.
+            missed_writes = (reads + writes) / 2 if op.kind == ATOMIC else writes
+            op.dram = missed_writes * (share if seen else 1.0) if store else reads * (share if seen else overall)
 
         self.contend(traffic)
 

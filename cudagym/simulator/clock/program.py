@@ -28,11 +28,10 @@ MOST_APART = 1.5
 SMALL = 1 << 20
 """Bytes that make no difference."""
 WORK = {
-    "issue slots": 1.5, "fp32 pipe": 1.5, "fp16 pipe": 2.0, "fp64 pipe": 1.5, "tensor cores": 1.5,
-    "load/store unit": 5.0,
+    "issue slots": 2.0, "fp32 pipe": 1.5, "fp16 pipe": 2.0, "fp64 pipe": 1.5, "tensor cores": 1.5,
 }  # fmt: skip
 """How much more than the blocks followed the others may do, as time by the counters over time by the clock. Of honest
-kernels that is 1.3 at most, and 4.6 for the load/store unit, where the counters' bound is coarser."""
+kernels that is 1.5 at most, of plain arithmetic 1.3. Of atomics and the load/store unit the counters know less."""
 MATTERS = 0.4
 """Of the clock's time: what work takes less cannot make it much too short."""
 COARSE = 1.5
@@ -115,7 +114,7 @@ def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touch
     if c is None or traffic is None or not c.blocks:
         return ""
     scale = observed.blocks / c.blocks * SECTOR_BYTES
-    loaded, stored = c.global_load_sectors * scale, (c.global_store_sectors + c.atomic_sectors) * scale
+    loaded, stored = c.global_load_sectors * scale, (c.global_store_sectors + c.unique_atomic_sectors) * scale
     if loaded > MOST_APART * traffic.l1_bytes + SMALL or stored > MOST_APART * traffic.l2_bytes + SMALL:
         return "the blocks followed move less than others of the grid"
     followed = {limiter.name: limiter.time_us for limiter in time.limiters}
