@@ -78,6 +78,21 @@ def with_edges(base: Distribution, factor: float) -> Distribution:
     return Distribution(name="edges", hard=True, fill=fill)
 
 
+def with_extremes(name: str, base: Distribution) -> Distribution:
+    """`base`, with one integer in sixteen made the least of its dtype, and one the greatest: no other may stand for
+    what is missing."""
+
+    def fill(generator: torch.Generator, parameter: Parameter, extents: tuple[int, ...]) -> torch.Tensor:
+        result = base.fill(generator, parameter, extents)
+        if not parameter.dtype.is_float:
+            chosen = torch.randint(16, extents, dtype=torch.uint8, generator=generator)
+            limits = torch.iinfo(result.dtype)
+            result[chosen == 0], result[chosen == 1] = limits.min, limits.max
+        return result
+
+    return Distribution(name=name, hard=True, fill=fill)
+
+
 def with_needles(name: str, base: Distribution, height: float) -> Distribution:
     """`base`, with one element of every other row raised by `height`, the first row's to begin with.
 
@@ -127,4 +142,5 @@ FULL_RANGE = distribution(
     hard=True,
 )
 """Every value an integer dtype can hold; careless widths and signs overflow. Floats are standard normal."""
+EXTREMES = with_extremes("extremes", FULL_RANGE)
 EDGES = with_edges(NORMAL, 1024.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cudagym.specs.distributions import FULL_RANGE, NEGATIVE, NORMAL, SMALL_INTEGERS, TIES
+from cudagym.specs.distributions import EXTREMES, NEGATIVE, NORMAL, SMALL_INTEGERS, TIES
 from cudagym.specs.spec import DType, KernelSpec, Tolerance, scalar, tensor_in, tensor_out
 
 EXACT = Tolerance(factor=0, growth=0)
@@ -57,7 +57,7 @@ SPECS = (
         flops=lambda s: 10 * s["rows"] * s["cols"],
         independent=("rows",),
         ceiling=STEPS,
-        distributions=(SMALL_INTEGERS, FULL_RANGE),
+        distributions=(SMALL_INTEGERS, EXTREMES),
     ),
     KernelSpec(
         name="top8_fp32",
