@@ -208,7 +208,7 @@ _TABLE: tuple[tuple[str, tuple[str, ...], tuple[Row, ...]], ...] = (
         "matmul",
         ("matmul",),
         (
-            ("tensor_tile", "tiles in shared memory, products on the tensor cores", {"depth": (32, 64)}),
+            ("tensor_tile", "tiles in shared memory, products on the tensor cores", {"depth": (32, 16)}),
             ("tensor_packed", "large tiles read 16 bytes at a time, products on the tensor cores", {}),
         ),
     ),

@@ -35,6 +35,8 @@ _REAP_SECONDS = 60.0
 """That a killed child may take to end: a driver may have to tear down a context under a kernel that never ends."""
 _HEAD = struct.Struct("<cQ")
 _REQUEST, _REPLY, _QUESTION, _ANSWER = b"r", b"=", b"?", b"!"
+_MOST_SLOWED = 4.0
+"""How much longer than on an idle machine an answer may take."""
 _LARGEST_BYTES = 256 << 20
 """Of a message of the child."""
 _MAX_MESSAGES = 4096
@@ -115,14 +117,16 @@ class Child:
         form: type[T],
         advise: Callable[[bytes], bytes] | None = None,
     ) -> T:
-        """Its answer, of this form, within `seconds`. Calls must not overlap.
+        """Its answer, of this form, within `seconds`, waits for a busy machine left out. Calls must not overlap.
 
         `advise` answers the child's questions, and raises ValueError for those that make no sense.
         Raises what the child's failure says, NoAnswer, Disturbed when it was killed, or GraderError when it died
         otherwise or talks nonsense: it had been `doing` what.
         """
-        line = Line(self._connect(), until=time.monotonic() + seconds)
-        before = self._processor_seconds()
+        connection, end = self._connect(), time.monotonic() + seconds
+        before, waited = self._processor_seconds(), self._waited_seconds()
+        latest = end + (_MOST_SLOWED - 1) * seconds
+        line = Line(connection, end, lambda: min(end + self._waited_seconds() - waited, latest))
         try:
             line.send(_REQUEST, body, fds)
             reply = json.loads(_reply(line, advise))
@@ -156,6 +160,16 @@ class Child:
         assert self._process is not None
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _waited_seconds(self) -> float:
+        """That it could have worked so far and had no processor: of its threads, the one that waited longest
+        (Linux, "Scheduler Statistics", /proc/<pid>/schedstat). 0 where the kernel does not count it."""
+        assert self._process is not None
+        found = [0.0]
+        for task in Path(f"/proc/{self._process.pid}/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):
+                found.append(int(task.read_text().split()[1]) / 1e9)
+        return max(found)
 
     def kill(self) -> None:
         """End it at once, from any thread: a request in progress raises Disturbed, the next one starts another."""
@@ -241,10 +255,15 @@ def serve(line: Line, answer: Callable[[bytes, list[int]], dict[str, Any]]) -> N
 
 
 class Line:
-    """One end of the socket, with an end to its patience (on time.monotonic) where the other end is not trusted."""
+    """One end of the socket, with an end to its patience (on time.monotonic) where the other end is not trusted.
 
-    def __init__(self, connection: socket.socket, until: float | None = None) -> None:
-        self._socket, self._until = connection, until
+    `later` says, when that end has come, whether there is a later one.
+    """
+
+    def __init__(
+        self, connection: socket.socket, until: float | None = None, later: Callable[[], float] | None = None
+    ) -> None:
+        self._socket, self._until, self._later = connection, until, later
 
     def send(self, kind: bytes, body: bytes, fds: Sequence[int] = ()) -> None:
         self._be_patient()
@@ -284,15 +303,27 @@ class Line:
         return kind, bytes(body)
 
     def _some(self, size: int) -> bytes:
-        self._be_patient()
-        data = self._socket.recv(size)
-        if not data:
-            raise EOFError
-        return data
+        while True:
+            self._be_patient()
+            try:
+                data = self._socket.recv(size)
+            except TimeoutError:
+                if not self._is_to_wait_on():
+                    raise
+                continue
+            if not data:
+                raise EOFError
+            return data
 
     def _be_patient(self) -> None:
         if self._until is not None:
             self._socket.settimeout(max(self._until - time.monotonic(), 1e-3))
+
+    def _is_to_wait_on(self) -> bool:
+        """Whether there is time left after all."""
+        if self._later is not None:
+            self._until = self._later()
+        return self._until is not None and self._until > time.monotonic()
 
 
 def _reply(line: Line, advise: Callable[[bytes], bytes] | None) -> bytes:
