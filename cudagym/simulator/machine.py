@@ -555,9 +555,10 @@ class _Grid:
         if frame.reserved_shared_bytes:
             self.shared_bytes = -(-self.shared_bytes // 128) * 128 + frame.reserved_shared_bytes
         self.explainer = Explainer(self.kernel.flow, launch, attempt.places, self.shared_bytes)
-        warps = -(-launch.threads // LANES)
+        gpu, warps = attempt.gpu, -(-launch.threads // LANES)
+        resident = gpu.sms * occupancy(gpu, attempt.program.module.kernel(launch.kernel), launch)
         self.shape = np.array(
-            [*launch.block, *launch.grid, launch.dynamic_shared_bytes, self.shared_bytes, attempt.gpu.sms, warps],
+            [*launch.block, *launch.grid, launch.dynamic_shared_bytes, self.shared_bytes, gpu.sms, warps, resident],
             np.uint32,
         )
         self.arguments = np.frombuffer(launch.arguments + bytes(8), np.uint8).copy()

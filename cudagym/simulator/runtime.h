@@ -137,7 +137,7 @@ struct Machine {
     Kernel kernel;
     const uint8_t *params;
     uint64_t param_bytes, shared_bytes, local_bytes, register_bytes, warp_stride, poison;
-    uint32_t shape[10];
+    uint32_t shape[11];
     uint32_t threads, warps;
     uint32_t *tid; /* [warps][3][LANES] */
     uint64_t *counts[GROUPS], *ignored_counts;

@@ -569,7 +569,8 @@ int cg_begin(Machine *m, Kernel kernel, const uint8_t *params, uint64_t param_by
     memset(&m->fault, 0, sizeof m->fault);
     const uint64_t block_bytes = m->warps * (m->warp_stride + local_stride(m)) + m->shared_bytes + sizeof(Block);
     const uint64_t affordable = (1ull << 30) / block_bytes;
-    m->max_resident = affordable < 1 ? 1 : affordable > 16384 ? 16384 : (uint32_t)affordable;
+    m->max_resident = affordable < m->shape[10] ? (uint32_t)affordable : m->shape[10];
+    if (!m->max_resident) m->max_resident = 1;
     m->launch++;
     m->began = ++m->time;
     const uint64_t blocks = (uint64_t)shape[3] * shape[4] * shape[5];

@@ -48,6 +48,15 @@ def test_wide_and_repeated_loads(code: Code) -> None:
     assert (c.global_loads, c.global_load_sectors, c.unique_load_sectors) == (16, 16, 2)
 
 
+def test_a_copy_that_fills_up_with_zeros_reads_as_wide_as_one_that_does_not(code: Code) -> None:
+    x, y = np.arange(1, 129, dtype=np.float32), np.zeros(128, np.float32)
+    assert counters(code, "copied", 1, 32, x, y, 128).global_load_sectors == 16
+    c = counters(code, "copied", 1, 32, x, y, 126)
+    assert c.unique_load_sectors == 16
+    assert c.global_load_sectors == 16 + 2, "the last thread's two words are an access of their own each"
+    assert y.tolist() == [*range(1, 127), 0, 0]
+
+
 @pytest.mark.parametrize(("stride", "passes"), [(1, 1), (2, 2), (4, 4), (32, 32), (33, 1)])
 def test_bank_conflicts(code: Code, stride: int, passes: int) -> None:
     c = counters(code, "banks", 1, 32, np.zeros(32, np.float32), stride)

@@ -46,17 +46,26 @@ def _bytes_given(e: Emitter, operand: Operand | None, size: int) -> Value:
 
 
 def load_part(e: Emitter, base: Value, offset: int, given: Value, count: int) -> list[Value]:
-    """The first `given` bytes of `count` words, zeros behind them. Nothing else is read."""
+    """The first `given` bytes of `count` words, zeros behind them. Nothing else is read.
+
+    Lanes that want all read it in one access, as on a card.
+    """
     active, zero = Value(e.active(), "i32", 1), constant(0, "i32")
+    whole_words = Access("global", "b32", count, False)
+    wants_all = e.compare("uge", given, constant(4 * count, "i32"))
+    wants_part = e.compare("ult", given, constant(4 * count, "i32"))
+    all_words = load_lanes(e, "global", base, offset, whole_words, e.op("and", active, e.pack(e.splat(wants_all))).text)
 
     def load(reaches: Value, at: Value, offset: int, type_: str) -> Value:
         mask = e.op("and", active, e.pack(e.splat(reaches)))
         (value,) = load_lanes(e, "global", at, offset, Access("global", type_, 1, False), mask.text)
         return e.select(reaches, e.convert("zext", value, "i32"), zero)
 
-    words = [
-        load(e.compare("uge", given, constant(4 * k + 4, "i32")), base, offset + 4 * k, "b32") for k in range(count)
-    ]
+    def word(k: int) -> Value:
+        reaches = e.op("and", e.compare("uge", given, constant(4 * k + 4, "i32")), wants_part)
+        return e.select(wants_all, all_words[k], load(reaches, base, offset + 4 * k, "b32"))
+
+    words = [word(k) for k in range(count)]
     if given.const is not None and given.const % 4 == 0:
         return words
     whole, odd = e.op("and", given, constant(-4, "i32")), e.op("and", given, constant(3, "i32"))

@@ -52,3 +52,13 @@ extern "C" __global__ void chain(int* flags) {
     __threadfence();
     *(volatile int*)&flags[blockIdx.x] = blockIdx.x + 1;
 }
+
+// Copies 16 bytes per thread into shared memory and out again, of the last thread only what there is.
+extern "C" __global__ void copied(const float* x, float* y, int n) {
+    __shared__ float4 kept[32];
+    int i = threadIdx.x * 4, size = i + 4 <= n ? 16 : i < n ? (n - i) * 4 : 0;
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
+                 :: "r"((unsigned)__cvta_generic_to_shared(kept + threadIdx.x)), "l"(x + i), "r"(size) : "memory");
+    asm volatile("cp.async.wait_all;" ::: "memory");
+    ((float4*)y)[threadIdx.x] = kept[threadIdx.x];
+}
