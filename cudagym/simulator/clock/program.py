@@ -93,10 +93,12 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
         bounds = kernel_time(gpu, program.module.kernel(launch.kernel), launch, observed, footprint)
         touched = first_touched_us(gpu, launch, observed, footprint, writable)
         why = _less(observed.time, observed, bounds, touched) if observed.time else observed.unfollowable
-        if observed.time is None or why:
-            kernels.append(bounds.slowed(COARSE if why else 1.0).model_copy(update={"from_counters": why}))
-        else:
+        coarse = bounds.slowed(COARSE if why else 1.0).model_copy(update={"from_counters": why})
+        # Who did less than others gains nothing by it: the longer of both times counts.
+        if observed.time and (not why or observed.time.time_us > coarse.time_us):
             kernels.append(_advised(observed.time, bounds))
+        else:
+            kernels.append(coarse)
     return ModelledTime(
         time_us=sum(kernel.time_us for kernel in kernels) + _transfers_us(gpu, program),
         kernels=tuple(kernels),
