@@ -126,6 +126,7 @@ def grade(
     source: Path,
     device: Device = "auto",
     seed: int = 0,
+    evidence: FlagCreatePairsOff[bool] = False,
     unsafe: FlagCreatePairsOff[bool] = False,
     json: Json = False,
 ) -> int:
@@ -138,6 +139,7 @@ def grade(
         spec: A name from `cudagym specs`, or my_specs.py:name.
         source: A file that defines `extern "C" void solve(...)`; - reads standard input.
         seed: Decides the inputs the kernel is checked on.
+        evidence: On a card, have compute-sanitizer and Nsight Compute explain the verdict: seconds more.
         unsafe: Grade a source that you trust where the kernel lacks Landlock or seccomp (as CUDAGYM_UNSAFE=1).
     """
     if unsafe:
@@ -145,7 +147,7 @@ def grade(
     from cudagym import grader, report
     from cudagym.rewards.terms import TERMS, score
 
-    verdict = grader.grade(spec, read_source(source), device=device, seed=seed)
+    verdict = grader.grade(spec, read_source(source), device=device, seed=seed, evidence=evidence)
     reward = score(verdict)
     if json:
         scored = {

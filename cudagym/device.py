@@ -283,6 +283,27 @@ class Limits(Record):
     """Which of the legal orders of warps and blocks a simulated GPU runs; 0: ascending. One number, one order."""
 
 
+Suspicion = Literal["fault", "wrong", "hang", "none"]
+"""What is known of a program that shall be explained."""
+
+
+class Evidence(Record):
+    """What tools beside a device saw when they watched a program run. It explains a verdict and never changes it."""
+
+    faults: tuple[Fault, ...] = ()
+    kernels: tuple[KernelTime, ...] = ()
+    """What bounds each launch, by what was counted in it; none where that could not be read."""
+    notes: tuple[str, ...] = ()
+    """Sentences: what was looked for and not found, and what could not be asked, and why."""
+
+    def __add__(self, other: Evidence) -> Evidence:
+        return Evidence(
+            faults=self.faults + other.faults,
+            kernels=self.kernels + other.kernels,
+            notes=tuple(dict.fromkeys(self.notes + other.notes)),
+        )
+
+
 class _Time(Record):
     """How long a program takes. Times of different kinds do not compare."""
 
@@ -354,6 +375,18 @@ class MeasuredTime(_Time):
 
 
 Time = ModelledTime | MeasuredTime
+
+
+class Witness(Protocol):
+    """Who can say more about a program than its device does, by running it once more. Never raises for a tool."""
+
+    def explain(self, program: Program, buffers: Sequence[Buffer], suspicion: Suspicion) -> Evidence:
+        """Faults and races, located as well as the tools can."""
+        ...
+
+    def profile(self, program: Program, buffers: Sequence[Buffer]) -> Evidence:
+        """What bounds each launch."""
+        ...
 
 
 class Device(Protocol):

@@ -25,6 +25,7 @@ from cudagym import specs
 from cudagym.build.builder import Build, Builder
 from cudagym.build.cache import Store, cache_dir, key_of
 from cudagym.build.compiler import unfit
+from cudagym.cuda.gpu import CudaGPU
 from cudagym.devices import gpu_of, identity_of, open_device, resolve_device
 from cudagym.errors import BuildFailed, Disturbed, InfrastructureError, UsageError
 from cudagym.judge import Judge
@@ -40,13 +41,17 @@ Progress = Callable[[int, int], None]
 class Grader:
     """Grades sources on one device. Threads may share it. Close it, or use it as a context manager."""
 
-    def __init__(self, device: str = "auto", *, workers: int | None = None, cached: bool = True) -> None:
-        """`workers` examinations run at once, each with a device of its own: by default one per core.
+    def __init__(
+        self, device: str = "auto", *, workers: int | None = None, cached: bool = True, evidence: bool = False
+    ) -> None:
+        """`workers` examinations run at once, each with a device of its own: by default one per core. With `evidence`,
+        NVIDIA's tools are asked about each verdict on a card (cudagym.cuda.evidence); the simulated GPU says it all.
 
         Raises UsageError for an unknown device, InfrastructureError when the compiler is missing.
         """
         self.device = resolve_device(device)
-        self._card, self._identity = gpu_of(self.device), identity_of(self.device)
+        self._card = gpu_of(self.device)
+        self._identity = identity_of(self.device) + " with evidence" * evidence
         self._builder = Builder()
         self._secret = run_secret()
         self._store = Store("verdicts", max_bytes=256 << 20) if cached else None
@@ -57,7 +62,8 @@ class Grader:
         self._all_judges: list[Judge] = []
         for _ in range(self._workers):
             opened = open_device(self.device, threads=max(1, cores // self._workers))
-            judge = Judge(opened, self._builder, self._secret)
+            witness = opened.witness if evidence and isinstance(opened, CudaGPU) else None
+            judge = Judge(opened, self._builder, self._secret, witness)
             self._judges.put(judge)
             self._all_judges.append(judge)
 
@@ -231,13 +237,19 @@ def shared_grader(device: str = "auto") -> Grader:
         return _shared[name]
 
 
-def grade(spec: KernelSpec | str, source: str, *, device: str = "auto", seed: int = 0) -> Verdict:
+def grade(
+    spec: KernelSpec | str, source: str, *, device: str = "auto", seed: int = 0, evidence: bool = False
+) -> Verdict:
     """Build, run and judge one CUDA source.
 
     `spec` is a KernelSpec, a name from `cudagym specs`, or `my_specs.py:name`; `device` is `sim:h100` and its
-    like, `cuda:0`, or `auto`. Whatever the source does ends in the verdict. Raises UsageError for an unknown spec or
-    device, InfrastructureError when this machine cannot grade (no compiler, no space).
+    like, `cuda:0`, or `auto`. `evidence` has NVIDIA's tools explain the verdict, on a card. Whatever the source does
+    ends in the verdict. Raises UsageError for an unknown spec or device, InfrastructureError when this machine cannot
+    grade (no compiler, no space).
     """
+    if evidence:
+        with Grader(device, evidence=True) as grader:
+            return grader.grade(spec, source, seed=seed)
     return shared_grader(device).grade(spec, source, seed=seed)
 
 

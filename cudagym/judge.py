@@ -15,7 +15,7 @@ import hashlib
 import hmac
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -24,7 +24,21 @@ import torch
 from cudagym.build.builder import Build, Builder
 from cudagym.build.names import kernel_title
 from cudagym.build.program import Allocate, Fill, Launch, Program, Release, slot_of
-from cudagym.device import Device, Fault, Limits, MeasuredTime, Probe, Rounds, Run, Time
+from cudagym.device import (
+    Buffer,
+    Device,
+    Evidence,
+    Fault,
+    KernelTime,
+    Limits,
+    MeasuredTime,
+    Probe,
+    Rounds,
+    Run,
+    Suspicion,
+    Time,
+    Witness,
+)
 from cudagym.errors import (
     BuildFailed,
     CandidateError,
@@ -64,17 +78,23 @@ MAX_ROUNDS, MAX_ROUND_BUFFERS = 8, 48
 """Sets of inputs that a measured run takes turns with, and buffers of all of them, at most."""
 
 
+_SUSPICIONS: dict[Status, Suspicion] = {"faulted": "fault", "wrong": "wrong", "timed_out": "hang", "correct": "none"}
+"""What a witness is to look for, by the status that it shall explain."""
+
+
 class Judge:
     """Examines builds on one device. One examination at a time; use one judge per thread."""
 
-    def __init__(self, device: Device, builder: Builder, secret: bytes) -> None:
-        self.device, self.builder, self.secret = device, builder, secret
+    def __init__(self, device: Device, builder: Builder, secret: bytes, witness: Witness | None = None) -> None:
+        """`witness`: who is asked what the device does not say, once the verdict is found."""
+        self.device, self.builder, self.secret, self.witness = device, builder, secret, witness
 
     def examine(self, spec: KernelSpec, source: str, build: Build | BuildFailed | Disturbed, *, seed: int) -> Verdict:
         """The verdict on `source`, whose build is `build`. Raises UsageError for a broken spec, nothing else."""
-        verdict = _Examination(self, spec, source, seed).verdict(build, timed=True)
+        examination = _Examination(self, spec, source, seed)
+        verdict = examination.verdict(build, timed=True)
         assert verdict is not None, "who is timed has a verdict"
-        return verdict
+        return examination.with_evidence(verdict)
 
     def check(
         self, spec: KernelSpec, source: str, build: Build | BuildFailed | Disturbed, *, seed: int
@@ -111,6 +131,7 @@ class _Examination:
 
     def __init__(self, judge: Judge, spec: KernelSpec, source: str, seed: int) -> None:
         self.device, self.builder, self.secret = judge.device, judge.builder, judge.secret
+        self.witness, self.evidence = judge.witness, Evidence()
         self.spec, self.source, self.seed = spec, source, seed
         self.seconds = dict.fromkeys(STAGES, 0.0)
         self.log = ""
@@ -148,6 +169,17 @@ class _Examination:
             return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
         return self._timed(build) if timed else None
 
+    def with_evidence(self, verdict: Verdict) -> Verdict:
+        """The verdict and what the witness said. Advice from what it counted joins the diagnostics."""
+        if self.witness is None:
+            return verdict
+        kernels: tuple[KernelTime, ...] = ()
+        if len(self.evidence.kernels) == len(verdict.kernels):
+            pairs = zip(verdict.kernels, self.evidence.kernels, strict=True)
+            kernels = tuple(timed.model_copy(update={"limiters": seen.limiters}) for timed, seen in pairs)
+        advice = verdict.diagnostics + _limits(kernels)
+        return verdict.model_copy(update={"evidence": self.evidence, "diagnostics": advice})
+
     # Checks
 
     def _check(self, build: Build) -> _Finding | None:
@@ -161,7 +193,9 @@ class _Examination:
             if not program.plan.launches:
                 return _Finding(status="wrong", message=f"solve launched no kernel at {shape_text(shape)}.")
             self.checked_kernels |= {launch.kernel for launch in program.plan.launches}
+            self.checked = program, distribution
             if finding := self._check_once(program, distribution, fully):
+                self._explain(program, distribution, finding.status)
                 return finding
             if self.checked_seconds > CHECK_SECONDS:
                 message = f"The checks took longer than {CHECK_SECONDS:.0f} s, the last one at {shape_text(shape)}."
@@ -184,6 +218,27 @@ class _Examination:
                     yield number, distribution, distribution is spec.distributions[-1]
             else:
                 yield number, spec.distributions[turn % len(spec.distributions)], number == median
+
+    def _explain(self, program: Program, distribution: Distribution, status: Status) -> None:
+        """Ask the witness, if there is one, about this very program on these very inputs."""
+        suspicion = _SUSPICIONS.get(status)
+        if suspicion is not None:
+            self._ask(program, distribution, lambda witness, buffers: witness.explain(program, buffers, suspicion))
+
+    def _ask(
+        self,
+        program: Program,
+        distribution: Distribution,
+        question: Callable[[Witness, tuple[Buffer, ...]], Evidence],
+    ) -> None:
+        if self.witness is None:
+            return
+        try:
+            with Workspace(self.spec, program.shape, self._inputs(program.shape, distribution)) as workspace:
+                self.evidence += question(self.witness, workspace.buffers)
+        except Exception as error:
+            # Evidence explains: whatever goes wrong with it leaves the verdict as it is.
+            self.evidence += Evidence(notes=(f"no evidence could be gathered: {type(error).__name__}: {error}",))
 
     def _check_once(self, program: Program, distribution: Distribution, fully: bool) -> _Finding | None:
         shape = program.shape
@@ -292,6 +347,7 @@ class _Examination:
                 )
             if run.faults:
                 finding = self._faulted(run, shape)
+                self._explain(program, distribution, finding.status)
                 return self._conclude(finding.status, finding.message, finding.mismatch, finding.faults)
             with self._stage("compare"):
                 # One round is compared at length; which one, and where the others are looked at, nobody can know.
@@ -300,9 +356,14 @@ class _Examination:
                 if not isinstance(doubt, _Finding):
                     doubt = self._verify_samples(run, rounds, windows, distribution) or doubt
         if isinstance(doubt, _Finding):
+            self._explain(program, distribution, doubt.status)
             return self._conclude(doubt.status, doubt.message, doubt.mismatch)
         assert timed is not None, "a run without faults has a time"
-        return self._correct(shape, timed, doubt)
+        verdict = self._correct(shape, timed, doubt)
+        if verdict.status == "correct":
+            self._explain(*self.checked, "correct")
+            self._ask(program, distribution, lambda witness, buffers: witness.profile(program, buffers))
+        return verdict
 
     def _rounds_of_inputs(self, shape: Shape, distribution: Distribution) -> Iterator[dict[str, torch.Tensor]]:
         """What the timed run reads: as many sets as together exceed the L2 twice, at least two, where it repeats."""
@@ -584,6 +645,14 @@ def _diagnostics(timed: Time, doubt: str) -> tuple[Diagnostic, ...]:
                     f" (occupancy {kernel.occupancy:.0%}, {kernel.waves:.1f} waves).",
                 )
             )
+        found += _limits([kernel])
+    return tuple(found)
+
+
+def _limits(kernels: Sequence[KernelTime]) -> tuple[Diagnostic, ...]:
+    """What bounds each kernel: the slowest limit, and a second that takes half the time or more."""
+    found = []
+    for kernel in kernels:
         for limiter in kernel.limiters[:2]:
             share = limiter.time_us / kernel.time_us
             if share < 0.5 and limiter is not kernel.limiters[0]:

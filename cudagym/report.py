@@ -123,6 +123,11 @@ def verdict_table(verdict: Verdict, reward: float | None = None) -> RenderableTy
     for diagnostic in verdict.diagnostics:
         if diagnostic.text not in verdict.message:
             table.add_row("advice", visible(diagnostic.text))
+    if verdict.evidence is not None:
+        for fault in verdict.evidence.faults:
+            table.add_row("evidence", visible(fault.message))
+        for note in verdict.evidence.notes:
+            table.add_row("evidence", visible(note))
     if reward is not None:
         table.add_row("reward", f"{reward:.3f}")
     stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in verdict.seconds.items())

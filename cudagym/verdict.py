@@ -6,7 +6,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from cudagym.device import Fault, KernelTime, Measurement, TimeKind
+from cudagym.device import Evidence, Fault, KernelTime, Measurement, TimeKind
 from cudagym.record import Record, Shape
 
 SCHEMA_VERSION = 1
@@ -77,6 +77,9 @@ class Verdict(Record):
     fraction_of_peak: float | None = Field(default=None, ge=0.0, le=1.0)
     kernels: tuple[KernelTime, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
+    evidence: Evidence | None = None
+    """What NVIDIA's tools saw on the card; None where nobody asked them. It changes nothing else but the diagnostics
+    that it adds."""
     build_log: str = ""
     seconds: dict[str, float] = Field(default_factory=dict)
     """Wall seconds by stage: build, record, execute, time, compare. Zero for stages answered from a cache."""

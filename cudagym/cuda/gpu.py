@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cudagym.build.program import Program
 from cudagym.cuda.card import Card, find_cards
+from cudagym.cuda.evidence import Examiner
 from cudagym.cuda.executor import Answer, Executor, Request
 from cudagym.cuda.timing import Protocol
 from cudagym.device import Buffer, Limits, MeasuredTime, Rounds, Run, TimeKind
@@ -88,6 +89,11 @@ class CudaGPU:
             )
         )
         return answer.run, answer.time
+
+    @property
+    def witness(self) -> Examiner:
+        """NVIDIA's tools, watching this card. What they do, `interrupt` ends too."""
+        return Examiner(self.card, self._stopped)
 
     def interrupt(self) -> None:
         self._stopped.set()

@@ -9,7 +9,7 @@ small integers side by side can look like that. It never happens to the arrays o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ class Region(Record):
 
 class DeviceMemory:
     """Maps regions of one card and knows those that are mapped."""
+
+    poisons = True
+    """Whether what nobody has given a content is filled with poison."""
 
     def __init__(self, driver: Driver, device: int) -> None:
         self._driver, api = driver, driver.api
@@ -99,6 +102,25 @@ class DeviceMemory:
             self._driver("cuMemcpyDtoH", data.ctypes.data, address, data.size)
 
 
+class TrackedMemory(DeviceMemory):
+    """Allocations as a tool that watches them wants them: each exactly as large as asked for, at the driver's choice
+    of address ("Memory Management", cuMemAlloc), and unwritten until someone writes."""
+
+    poisons = False
+
+    def map(self, size: int, at: int = 0) -> Region:
+        """`at` is not heeded."""
+        del at
+        address = int(self._driver("cuMemAlloc", max(size, 1)))
+        region = Region(address=address, size=size, mapped=size, reserved=size, handle=None)
+        self._regions.append(region)
+        return region
+
+    def unmap(self, region: Region) -> None:
+        self._regions.remove(region)
+        self._driver("cuMemFree", region.address)
+
+
 class Places:
     """Where the slots of a plan really lie."""
 
@@ -110,6 +132,10 @@ class Places:
 
     def drop(self, slot: int) -> None:
         del self._places[slot]
+
+    def items(self) -> Iterable[tuple[int, tuple[int, int]]]:
+        """Slots, each with its address and size."""
+        return self._places.items()
 
     @property
     def are_as_recorded(self) -> bool:

@@ -84,7 +84,8 @@ class Replay:
     def fill(self, contents: Contents) -> None:
         """Put the buffers' contents, uploads and guards where they belong. The card must be idle."""
         for buffer, data in zip(self.buffers, contents, strict=True):
-            self.context.memory.write(self.arrays[buffer.slot].address, data)
+            if buffer.holds_input or self.context.memory.poisons:
+                self.context.memory.write(self.arrays[buffer.slot].address, data)
         self._stage()
         for region in (*self.arrays.values(), *self.scratch.values()):
             self._guard(region)
@@ -180,7 +181,8 @@ class Replay:
                 f"{self.limits.scratch_bytes >> 20} MiB of scratch memory allowed"
             )
         region = self.scratch[step.slot] = self._place(step.slot, step.size)
-        self.driver("cuMemsetD8Async", region.address, POISON, region.size, self.context.stream)
+        if self.context.memory.poisons:
+            self.driver("cuMemsetD8Async", region.address, POISON, region.size, self.context.stream)
         return region
 
     def _release(self, step: Release) -> None:

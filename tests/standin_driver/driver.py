@@ -68,6 +68,19 @@ class StandIn:
         """Tells the card what a cubin contains."""
         tell(self.folder, module)
 
+    def install_tools(self) -> Path:
+        """A folder with a compute-sanitizer and an ncu that watch programs on this card."""
+        tools = self.folder / "bin"
+        tools.mkdir(exist_ok=True)
+        for name, script in (("compute-sanitizer", "sanitizer.py"), ("ncu", "profiler.py")):
+            tool = tools / name
+            tool.write_text(
+                f"#!/bin/sh\nPYTHONPATH={_HERE.parent}:$PYTHONPATH exec {sys.executable} {_HERE / script}"
+                f' {self.folder} "$@"\n'
+            )
+            tool.chmod(0o755)
+        return tools
+
     def diary(self) -> list[str]:
         """For each launch since `keep_diary`, by which process that loaded the library."""
         return (self.folder / "diary").read_text().split()

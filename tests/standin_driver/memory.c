@@ -229,6 +229,23 @@ void unmap_variable(CUdeviceptr start) {
     *slot_of(start) = (struct slot){0};
 }
 
+/* Exactly as large as asked for, wherever the driver likes. */
+CUresult cuMemAlloc(CUdeviceptr *start, size_t size) {
+    CALL(IN_CONTEXT);
+    REQUIRE(start && size && size <= SLOT_BYTES, CUDA_ERROR_INVALID_VALUE, "%zu bytes cannot be allocated", size);
+    if (fault_fires("out_of_memory") || size > card_memory() - used_bytes) return CUDA_ERROR_OUT_OF_MEMORY;
+    return map_variable(size, start);
+}
+
+CUresult cuMemFree(CUdeviceptr start) {
+    CALL(IN_CONTEXT);
+    struct slot *slot = slot_of(start);
+    REQUIRE(slot && slot->memory && start % SLOT_BYTES == 0, CUDA_ERROR_INVALID_VALUE, "nothing is at %llx", start);
+    REQUIRE(!is_pending(start), CUDA_ERROR_ILLEGAL_STATE, "queued work uses %llx", start);
+    unmap_variable(start);
+    return CUDA_SUCCESS;
+}
+
 void forget_memory(void) {
     for (struct slot *slot = slots; slot < slots + SLOTS; slot++)
         if (slot->memory) unmap(slot);

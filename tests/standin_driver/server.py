@@ -24,11 +24,12 @@ import numpy as np
 from standin_driver.faults import Faults
 
 from cudagym.build.program import Copy, Launch, LaunchPlan, Module, Program, Step, Upload, address_of, slot_of
-from cudagym.device import Limits, Run
+from cudagym.device import Counters, Fault, Limits, Run
 from cudagym.errors import LaunchFailed, Unsupported
 from cudagym.hardware import GPU
 from cudagym.hardware import gpu as gpu_named
 from cudagym.memory import map_shared
+from cudagym.record import Record
 from cudagym.simulator.clock.bounds import occupancy
 from cudagym.simulator.machine import LOCAL_LIMIT, Machine, Memory, check_launch
 
@@ -36,6 +37,10 @@ START_NS = 2000
 """That a launch takes before its first instruction."""
 BYTES_PER_ACCESS = 128
 """Counted for each global access of a warp, as if all its lanes used a word of their own."""
+WATCHED = "watched"
+"""A file of the card's folder: while it is there, kernels run under all checks, and what was seen goes into it."""
+UNWRITTEN, GRANULE = 0x5A, 2 << 20
+"""What memory.c fills the beginning of new memory with."""
 _MIRROR = 1000
 """The first of the slots that stand for variables' memory while the machine runs: it keeps variables of its own."""
 _HEAD = struct.Struct("<QQ")
@@ -54,6 +59,14 @@ _INJECTED = {"illegal_address": 700, "misaligned_address": 716, "launch_timeout"
 
 class Refused(Exception):
     """A question that is answered with an error: its CUresult, and why."""
+
+
+class Seen(Record):
+    """One launch under a tool."""
+
+    launch: Launch
+    faults: tuple[Fault, ...]
+    counters: Counters | None
 
 
 class Mapping(NamedTuple):
@@ -161,8 +174,13 @@ class Client:
         if self.faults.fires("hang"):
             return "hang"
         run = self._run(number, [launch], mappings)
-        if run.faults:
-            first = run.faults[0]
+        if (watched := self.folder / WATCHED).exists():
+            with watched.open("a") as file:
+                counters = run.launches[0].counters if run.launches else None
+                file.write(Seen(launch=launch, faults=run.faults, counters=counters).model_dump_json() + "\n")
+        stopping = [fault for fault in run.faults if fault.kind not in ("race", "uninitialised")]
+        if stopping:
+            first = stopping[0]
             if first.kind in _ERRORS:
                 raise Refused(_ERRORS[first.kind], first.message)
             return "hang"
@@ -174,7 +192,12 @@ class Client:
         own = {variable.slot for variable in module.variables}
         views = {m.slot: self.memory[m.identity][: m.size] for m in mappings}
         memory = {
-            m.slot: Memory(views[m.slot], f"the memory at {address_of(m.slot):#x}", read_only=not m.writable)
+            m.slot: Memory(
+                views[m.slot],
+                f"the memory at {address_of(m.slot):#x}",
+                read_only=not m.writable,
+                has_content=bool((views[m.slot][:GRANULE] != UNWRITTEN).any()),
+            )
             for m in mappings
             if m.slot not in own
         }
@@ -188,7 +211,8 @@ class Client:
         steps = (*([] if keep else before), *launches, *after)
         program = Program(module=module, plan=LaunchPlan(steps=steps), shape={}, device=f"sim:{self.machine.gpu.name}")
         try:
-            return self.machine.execute(program, memory, checked=False, limits=self.limits)
+            watched = (self.folder / WATCHED).exists()
+            return self.machine.execute(program, memory, checked=watched, limits=self.limits)
         except LaunchFailed as error:
             raise Refused(719, str(error)) from error
         except Unsupported as error:

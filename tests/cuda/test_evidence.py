@@ -1,0 +1,114 @@
+"""Evidence: planted bugs come out of the card's path as on the simulated GPU, and no tool changes a verdict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+from standin_driver.driver import StandIn
+
+pytest.importorskip("cuda.bindings", reason="needs the extra gpu")
+
+from bench import PATIENCE, SECRET, SHORT, Bench, brief
+
+from cudagym.agents.scripted import ScriptedTeacher
+from cudagym.cuda.evidence import Examiner
+from cudagym.cuda.gpu import CudaGPU
+from cudagym.device import Evidence
+from cudagym.judge import Judge
+from cudagym.specs import get
+from cudagym.specs.spec import KernelSpec
+from cudagym.verdict import Verdict
+
+RELU = brief(get("relu_fp32"))
+PLAIN = ScriptedTeacher().ladder(get("relu_fp32"))[0].source
+_LAUNCH = """
+extern "C" void solve(const float* x, float* out, int n) {
+    relu<<<(n + 255) / 256, 256>>>(x, out, n);
+}
+"""
+_HEAD = """
+__global__ void relu(const float* x, float* out, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+"""
+FAR = f"""{_HEAD}    if (i < n) out[i] = fmaxf(x[i], 0.0f);
+    if (i == 5) out[n + 2] = 1.0f;
+}}
+{_LAUNCH}"""
+RACE = f"""{_HEAD}    __shared__ float tile[256];
+    tile[threadIdx.x] = i < n ? x[i] : 0.0f;
+    float y = tile[255 - threadIdx.x];
+    if (i < n) out[i] = fmaxf(x[i], 0.0f) + 0.0f * y;
+}}
+{_LAUNCH}"""
+DIVERGENT = f"""{_HEAD}    if (threadIdx.x % 2) {{
+        __syncthreads();
+    }} else {{
+        out[0] = x[0];
+        __syncthreads();
+    }}
+    if (i < n) out[i] = fmaxf(x[i], 0.0f);
+}}
+{_LAUNCH}"""
+UNWRITTEN = """
+__global__ void relu(const float* x, float* out, const float* bias, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[i] = fmaxf(x[i], 0.0f) + bias[i];
+}
+extern "C" void solve(const float* x, float* out, int n) {
+    float* bias;
+    cudaMalloc(&bias, 4 * n);
+    relu<<<(n + 255) / 256, 256>>>(x, out, bias, n);
+    cudaFree(bias);
+}
+"""
+PLANTED = {"out_of_bounds": FAR, "race": RACE, "barrier_divergence": DIVERGENT, "uninitialised": UNWRITTEN}
+
+
+class Witnessed(Bench):
+    """A bench whose card has a witness, asked for the verdicts of `explained`."""
+
+    def __init__(self, card: StandIn) -> None:
+        super().__init__(card.folder)
+        device = CudaGPU(0, protocol=SHORT, hang_seconds=PATIENCE)
+        self.explaining = Judge(device, self.builder, SECRET, Examiner(device.card, Event(), seconds=15))
+
+    def explained(self, spec: KernelSpec, source: str) -> Verdict:
+        return self.explaining.examine(spec, source, self._build(spec, source), seed=1)
+
+    def close(self) -> None:
+        super().close()
+        self.explaining.close()
+
+
+@pytest.fixture(scope="module")
+def bench(standin: StandIn) -> Iterator[Witnessed]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LD_LIBRARY_PATH", standin.environment()["LD_LIBRARY_PATH"])
+        patch.setenv("PATH", f"{standin.install_tools()}{os.pathsep}{os.environ['PATH']}")
+        made = Witnessed(standin)
+        made.prepare([(RELU, PLAIN), *((RELU, source) for source in PLANTED.values())])
+        yield made
+        made.close()
+
+
+def _evidence(verdict: Verdict) -> Evidence:
+    assert verdict.evidence is not None
+    return verdict.evidence
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_a_planted_bug_is_found_as_on_the_simulated_gpu(bench: Witnessed, card: StandIn, kind: str) -> None:
+    """Of the same kind, in the same kernel, on the same line."""
+    source = PLANTED[kind]
+    (wanted, *_) = bench.modelled(RELU, source).faults
+    plain, explained = bench.measured(RELU, source), bench.explained(RELU, source)
+    print(plain.status, plain.message)
+    assert explained.status == plain.status
+    assert explained.fraction_of_peak is None or plain.fraction_of_peak is not None
+    print(_evidence(explained), wanted)
+    found = next(fault for fault in _evidence(explained).faults if fault.kind == kind)
+    assert (found.kind, found.kernel, found.line) == (wanted.kind, wanted.kernel, wanted.line)
+    assert card.misuse() == ""
