@@ -13,14 +13,16 @@ from cudagym import hardware, runs, sandbox
 from cudagym.build.cache import cache_dir
 from cudagym.build.toolchain import find_toolchain
 from cudagym.cuda.card import Card, find_cards
+from cudagym.cuda.tools import SOURCES, find_tool
 from cudagym.devices import best_device
 from cudagym.errors import GraderError, InfrastructureError
 
 
 def examine() -> dict[str, Any]:
     """`toolkit`, `cards` (of this machine; `cards_problem` says why there is none, which stops nothing but real GPUs),
-    `devices` (simulated ones), `sandbox`, `isolation` (what that comes to), `versions`, `claude` (what is there to ask
-    it with), `cache` and `problems`: a list of sentences, empty when all is well.
+    `tools` (that explain verdicts on a card; None where one is missing), `devices` (simulated ones), `sandbox`,
+    `isolation` (what that comes to), `versions`, `claude` (what is there to ask it with), `cache` and `problems`: a
+    list of sentences, empty when all is well.
     """
     problems: list[str] = []
     toolkit: dict[str, str] = {}
@@ -42,6 +44,9 @@ def examine() -> dict[str, Any]:
         "toolkit": toolkit,
         "cards": [_card(card) for card in found_cards.cards],
         "cards_problem": found_cards.problem,
+        "tools": {
+            name: tool.model_dump(exclude={"name", "help"}) if (tool := find_tool(name)) else None for name in SOURCES
+        },
         "devices": devices(),
         "sandbox": boxes,
         "isolation": sandbox.level(boxes) if boxes else "none: nothing can be graded",

@@ -343,6 +343,8 @@ def doctor_table(found: Mapping[str, Any]) -> RenderableType:
         for each in found["cards"]
     ]
     table.add_row("cards", visible("\n".join(cards) or f"none: {found['cards_problem']}"))
+    tools = [f"{name} {tool['version']} ({tool['path']})" for name, tool in found["tools"].items() if tool]
+    table.add_row("evidence", visible("\n".join(tools) or "none: neither compute-sanitizer nor ncu (Nsight Compute)"))
     table.add_row("devices", "\n".join(names))
     boxed = [f"{name.replace('_', ' ')}: {'yes' if holds else 'no'}" for name, holds in found["sandbox"].items()]
     table.add_row("sandbox", "\n".join([*boxed, f"isolation: {found['isolation']}"]))

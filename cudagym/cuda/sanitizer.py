@@ -37,7 +37,7 @@ _UNWRITTEN = re.compile(r"Uninitialized (?P<space>__\w+__) memory read of size (
 _BARRIER = re.compile(r"Barrier error detected\. (?P<text>Divergent.*|Invalid arg.*)")
 _HAZARD = re.compile(
     r"(?i:error|warning): .*?Potential (?P<type>RAW|WAR|WAW) hazard detected at (?P<space>__\w+__)"
-    rf" 0x(?P<address>[0-9a-fA-F]{1, 16}) in block {_INDEX}"
+    rf" 0x(?P<address>[0-9a-fA-F]{{1,16}}) in block {_INDEX}"
 )
 _WHO = re.compile(rf"by thread {_INDEX} in block {_INDEX}")
 _WHERE = re.compile(rf"(?:Device Frame: *(?:at )?|at ){_PLACE}")

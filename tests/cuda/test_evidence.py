@@ -11,9 +11,10 @@ from standin_driver.driver import StandIn
 
 pytest.importorskip("cuda.bindings", reason="needs the extra gpu")
 
-from bench import PATIENCE, SECRET, SHORT, Bench, brief
+from bench import LITTLE_PATIENCE, SECRET, SHORT, Bench, brief
 
 from cudagym.agents.scripted import ScriptedTeacher
+from cudagym.cuda import tools
 from cudagym.cuda.evidence import Examiner
 from cudagym.cuda.gpu import CudaGPU
 from cudagym.device import Evidence
@@ -24,6 +25,8 @@ from cudagym.verdict import Verdict
 
 RELU = brief(get("relu_fp32"))
 PLAIN = ScriptedTeacher().ladder(get("relu_fp32"))[0].source
+WIDE = RELU.model_copy(update={"timing_shape": {"n": 32768}})
+STRIDES = "lines of 128 bytes"
 _LAUNCH = """
 extern "C" void solve(const float* x, float* out, int n) {
     relu<<<(n + 255) / 256, 256>>>(x, out, n);
@@ -64,6 +67,16 @@ extern "C" void solve(const float* x, float* out, int n) {
     cudaFree(bias);
 }
 """
+STRIDED = """
+__global__ void relu(const float* x, float* out, int n) {
+    int chunk = (n + 255) / 256;
+    for (int k = 0; k < chunk; k++) {
+        int i = threadIdx.x * chunk + k;
+        if (i < n) out[i] = fmaxf(x[i], 0.0f);
+    }
+}
+extern "C" void solve(const float* x, float* out, int n) { relu<<<1, 256>>>(x, out, n); }
+"""
 PLANTED = {"out_of_bounds": FAR, "race": RACE, "barrier_divergence": DIVERGENT, "uninitialised": UNWRITTEN}
 
 
@@ -72,8 +85,8 @@ class Witnessed(Bench):
 
     def __init__(self, card: StandIn) -> None:
         super().__init__(card.folder)
-        device = CudaGPU(0, protocol=SHORT, hang_seconds=PATIENCE)
-        self.explaining = Judge(device, self.builder, SECRET, Examiner(device.card, Event(), seconds=15))
+        device = CudaGPU(0, protocol=SHORT, hang_seconds=LITTLE_PATIENCE)
+        self.explaining = Judge(device, self.builder, SECRET, Examiner(device.card, Event(), seconds=10))
 
     def explained(self, spec: KernelSpec, source: str) -> Verdict:
         return self.explaining.examine(spec, source, self._build(spec, source), seed=1)
@@ -104,11 +117,51 @@ def test_a_planted_bug_is_found_as_on_the_simulated_gpu(bench: Witnessed, card: 
     """Of the same kind, in the same kernel, on the same line."""
     source = PLANTED[kind]
     (wanted, *_) = bench.modelled(RELU, source).faults
-    plain, explained = bench.measured(RELU, source), bench.explained(RELU, source)
-    print(plain.status, plain.message)
+    plain, explained = bench.measured(RELU, source, hangs=True), bench.explained(RELU, source)
     assert explained.status == plain.status
-    assert explained.fraction_of_peak is None or plain.fraction_of_peak is not None
-    print(_evidence(explained), wanted)
     found = next(fault for fault in _evidence(explained).faults if fault.kind == kind)
     assert (found.kind, found.kernel, found.line) == (wanted.kind, wanted.kernel, wanted.line)
     assert card.misuse() == ""
+
+
+def test_counted_limits_are_named_as_on_the_simulated_gpu(bench: Witnessed) -> None:
+    """From nothing but what a card's counters tell, and beside the same verdict."""
+    plain, explained = bench.measured(WIDE, STRIDED), bench.explained(WIDE, STRIDED)
+    assert explained.status == plain.status == "correct", explained.message
+    assert not any(STRIDES in diagnostic.text for diagnostic in plain.diagnostics)
+    assert any(STRIDES in diagnostic.text for diagnostic in explained.diagnostics)
+    assert any(STRIDES in diagnostic.text for diagnostic in bench.modelled(WIDE, STRIDED).diagnostics)
+    assert not any(kernel.limiters for kernel in explained.kernels)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {
+            "tool_crashes": "was ended by signal 11",
+            "tool_mumbles": "ended before its summary",
+            "tool_not_permitted": "ERR_NVGPUCTRPERM",
+        },
+        {"tool_hangs": "was not done within"},
+    ],
+    ids=" ".join,
+)
+def test_no_tool_changes_a_verdict(bench: Witnessed, card: StandIn, faults: dict[str, str]) -> None:
+    """Whatever they do, one after the other, there is a sentence for it, and the status is that of the card."""
+    for fault in faults:
+        card.faults.ask(fault)
+    verdict = bench.explained(RELU, PLAIN)
+    assert verdict.status == "correct", verdict.message
+    notes = _evidence(verdict).notes
+    assert all(any(says in note for note in notes) for says in faults.values()), notes
+    assert _evidence(verdict).faults == ()
+
+
+def test_a_machine_without_the_tools(bench: Witnessed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools, "_candidates", lambda *_: [])
+    tools._found.cache_clear()
+    verdict = bench.explained(RELU, PLAIN)
+    tools._found.cache_clear()
+    assert verdict.status == "correct"
+    missing = [note.split(" is not on this machine")[0] for note in _evidence(verdict).notes]
+    assert missing == ["compute-sanitizer", "ncu"]

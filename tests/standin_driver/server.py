@@ -175,12 +175,14 @@ class Client:
             return "hang"
         run = self._run(number, [launch], mappings)
         if (watched := self.folder / WATCHED).exists():
+            counters = run.launches[0].counters if run.launches else None
             with watched.open("a") as file:
-                counters = run.launches[0].counters if run.launches else None
                 file.write(Seen(launch=launch, faults=run.faults, counters=counters).model_dump_json() + "\n")
-        stopping = [fault for fault in run.faults if fault.kind not in ("race", "uninitialised")]
-        if stopping:
-            first = stopping[0]
+            if any(fault.kind not in ("race", "uninitialised") for fault in run.faults):
+                raise Refused(719, "a tool ends a kernel that breaks a rule")
+            return str(START_NS)
+        if run.faults:
+            first = run.faults[0]
             if first.kind in _ERRORS:
                 raise Refused(_ERRORS[first.kind], first.message)
             return "hang"
