@@ -45,11 +45,13 @@ class Grader:
         self, device: str = "auto", *, workers: int | None = None, cached: bool = True, evidence: bool = False
     ) -> None:
         """`workers` examinations run at once, each with a device of its own: by default one per core. With `evidence`,
-        NVIDIA's tools are asked about each verdict on a card (cudagym.cuda.evidence); the simulated GPU says it all.
+        NVIDIA's tools are asked about each verdict on a card (cudagym.cuda.evidence).
 
         Raises UsageError for an unknown device, InfrastructureError when the compiler is missing.
         """
         self.device = resolve_device(device)
+        if evidence and not self.device.startswith("cuda:"):
+            raise UsageError(f"evidence is for verdicts on a card: {self.device} explains its own; leave it out")
         self._card = gpu_of(self.device)
         self._identity = identity_of(self.device) + " with evidence" * evidence
         self._builder = Builder()

@@ -36,7 +36,9 @@ class FakeGrading:
     def __init__(self) -> None:
         self.batches: list[list[tuple[KernelSpec | str, str]]] = []
 
-    def grade(self, spec: KernelSpec | str, source: str, *, device: str = "auto", seed: int = 0) -> Verdict:
+    def grade(
+        self, spec: KernelSpec | str, source: str, *, device: str = "auto", seed: int = 0, evidence: bool = False
+    ) -> Verdict:
         return self.grade_many([(spec, source)], device=device, seed=seed)[0]
 
     def grade_many(

@@ -18,6 +18,8 @@ from cudagym.cuda import tools
 from cudagym.cuda.evidence import Examiner
 from cudagym.cuda.gpu import CudaGPU
 from cudagym.device import Evidence
+from cudagym.errors import UsageError
+from cudagym.grader import Grader
 from cudagym.judge import Judge
 from cudagym.specs import get
 from cudagym.specs.spec import KernelSpec
@@ -165,3 +167,8 @@ def test_a_machine_without_the_tools(bench: Witnessed, monkeypatch: pytest.Monke
     assert verdict.status == "correct"
     missing = [note.split(" is not on this machine")[0] for note in _evidence(verdict).notes]
     assert missing == ["compute-sanitizer", "ncu"]
+
+
+def test_a_simulated_gpu_needs_no_evidence() -> None:
+    with pytest.raises(UsageError, match="sim:h100 explains its own"):
+        Grader("sim:h100", evidence=True)
