@@ -72,9 +72,8 @@ def watch(folder: Path, command: list[str]) -> list[Seen]:
         watched.unlink()
 
 
-def record(fault: Fault, block_size: int) -> Iterator[str]:
+def record(fault: Fault) -> Iterator[str]:
     """One fault as the manual's examples show it ("Understanding Memcheck Errors" and the other tools' sections)."""
-    del block_size
     where = f"at {fault.kernel}+0x90" + (f" in candidate.cu:{fault.line}" if fault.line else "")
     thread, block = (",".join(map(str, index or (0, 0, 0))) for index in (fault.thread, fault.block))
     who = f"by thread ({thread}) in block ({block})"
@@ -119,7 +118,7 @@ def main(folder: Path, words: list[str]) -> None:
     found = [fault for each in seen for fault in each.faults if fault.kind in _KINDS[options.tool]]
     lines = ["COMPUTE-SANITIZER"]
     for fault in found[: options.print_limit]:
-        lines += [*record(fault, 0), ""]
+        lines += [*record(fault), ""]
     lines.append(
         f"RACECHECK SUMMARY: {len(found)} hazards displayed ({len(found)} errors, 0 warnings)"
         if options.tool == "racecheck"
