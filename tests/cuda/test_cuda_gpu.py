@@ -232,17 +232,21 @@ def test_no_driver_no_card(card: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_grade_from_the_command_line(
     card: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the protocol that every grade uses, on a card whose times are those that the host sees."""
+    """With the protocol that every grade uses, on a card whose times are those that the host sees. Who asks for
+    evidence on a machine without tools is told so."""
     monkeypatch.setenv("LD_LIBRARY_PATH", str(card.folder))
     monkeypatch.setattr(grader, "Builder", lambda: Telling(card.folder))
+    monkeypatch.setattr("cudagym.cuda.evidence.find_tool", lambda _: None)
     card.faults.ask("wall_clock", lasting=True, value=1.0)
     (tmp_path / "relu.cu").write_text(PLAIN)
     (tmp_path / "mine.py").write_text(SPEC)
+    asked = f"grade --spec {tmp_path}/mine.py:brief_relu --source {tmp_path}/relu.cu --device cuda:0"
     with pytest.raises(SystemExit) as ended:
-        main(f"grade --spec {tmp_path}/mine.py:brief_relu --source {tmp_path}/relu.cu --device cuda:0 --json".split())
+        main([*asked.split(), "--evidence", "--json"])
     said = capsys.readouterr()
     assert said.out, said.err
     verdict = json.loads(said.out)
     assert (ended.value.code or 0, verdict["status"]) == (0, "correct"), verdict["message"]
     assert (verdict["device"], verdict["time_kind"]) == ("cuda:h100", "measured")
+    assert [note.split()[0] for note in verdict["evidence"]["notes"]] == ["compute-sanitizer", "ncu"]
     assert card.misuse() == ""
