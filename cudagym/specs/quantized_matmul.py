@@ -132,7 +132,7 @@ SPECS = (
         ),
         check_shapes=tuple(
             {"M": m, "N": n, "groups": groups}
-            for m, n, groups in ((1, 1, 1), (3, 37, 5), (16, 128, 8), (7, 101, 9), (136, 256, 2))
+            for m, n, groups in ((1, 1, 1), (3, 37, 5), (16, 128, 8), (7, 101, 9), (33, 136, 2))
         ),
         timing_shape={"M": 16, "N": 28672, "groups": 512},
         reference=lambda t, s: {"y": t["x"].flatten(1) @ _weights_of_4_bits(t).t()},
