@@ -55,8 +55,10 @@ class Algorithm(Record):
         return {knob: values[0] for knob, values in self.knobs.items()}
 
     def settings(self) -> list[dict[str, int]]:
-        """Every combination of knob values, the defaults first."""
-        return [dict(zip(self.knobs, values, strict=True)) for values in itertools.product(*self.knobs.values())]
+        """Every combination of knob values, the defaults first; a square of tile / per threads is at most 16 wide, as
+        1024 threads would have too few registers for their sums."""
+        combined = [dict(zip(self.knobs, values, strict=True)) for values in itertools.product(*self.knobs.values())]
+        return [knobs for knobs in combined if "per" not in knobs or knobs["tile"] <= 16 * knobs["per"]]
 
     def supports(self, spec: KernelSpec) -> bool:
         """Whether `write` can make this algorithm compute `spec`."""

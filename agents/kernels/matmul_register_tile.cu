@@ -2,8 +2,7 @@
 %% set side = tile // per
 %% set threads = side * side
 ${head()}
-%% set bounds = "__launch_bounds__(%d) " % threads if threads == 1024 else ""
-__global__ void ${bounds}kernel(${parameters}) {
+__global__ void kernel(${parameters}) {
     __shared__ ${type} As[${depth}][${tile + 1}];
     __shared__ ${type} Bs[${depth}][${tile + 1}];
 ${tile_origin(tile)}
