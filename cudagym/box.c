@@ -1,7 +1,7 @@
 /* box: runs one command under limits and leaves nothing of it behind.
  *
  *   box [-w wall_ms] [-c cpu_s] [-a memory_bytes] [-f file_bytes] [-n open_files] [-o channel_fd] [-x path]... [-s] [-p] [-u]
- *       -r report_fd -- command...
+ *       [-g group] -r report_fd -- command...
  *
  * Two processes: this one, trusted, waits outside of the limits; its child takes them on and becomes the command.
  * The command has its own process group and no file descriptors but 0, 1, 2 and, where -o is given, the channel as 3.
@@ -14,8 +14,11 @@
  * compilers make (seccomp): no connections, no tracing, no mounts. A kernel that has not got these is an error, unless
  * -u says that the command may run without. With -p, which takes root, it runs as the user that the current folder is of.
  *
- * On report_fd goes one line: "status=<wait status> cut=<0|1> cpu_us=<n> peak_kb=<n> wall_us=<n>". Without it the box
- * itself was killed. The exit code is 0 when the command's was, 124 at the wall clock, else 1.
+ * With -g the command's processes are a control group (version 2) of their own below that one. Together they stay below
+ * -a, or are killed together.
+ *
+ * On report_fd goes one line: "status=<wait status> cut=<0|1> oom=<0|1> cpu_us=<n> peak_kb=<n> wall_us=<n>", where oom
+ * says that the control group ran out of memory. Without it the box itself was killed. The exit code is 0 when the command's was, 124 at the wall clock, else 1.
  */
 #define _GNU_SOURCE
 #include "confine.h"
@@ -38,6 +41,8 @@ static long long wall_ms = 0, cpu_s = -1, memory = -1, file_size = -1, open_file
 static int report = -1, channel = -1, calls_filtered = 0, is_private = 0, unsafe_allowed = 0;
 static char *readable[64];
 static int readable_count = 0;
+static const char *groups = NULL;
+static char group[4096];
 
 static long long now_us(void) {
   struct timespec t;
@@ -53,6 +58,46 @@ static void fail(const char *what) {
 static void limit(int resource, long long soft, long long hard) {
   struct rlimit value = {soft, hard};
   if (soft >= 0 && setrlimit(resource, &value)) fail("setrlimit");
+}
+
+/* ---- The control group ---- */
+
+enum { GROUPS_PROCESSES = 256 };
+
+static FILE *open_of_group(const char *name, const char *mode) {
+  char path[sizeof group + 32];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  return fopen(path, mode);
+}
+
+static int tell_group(const char *name, long long value) {
+  FILE *file = open_of_group(name, "we");
+  if (!file) return -1;
+  int said = fprintf(file, "%lld", value);
+  return fclose(file) || said < 0 ? -1 : 0;
+}
+
+static void make_group(void) {
+  if (snprintf(group, sizeof group, "%s/%d", groups, getpid()) >= (int)sizeof group) fail("control group");
+  rmdir(group); /* of a box that was killed, and had this number before */
+  if (mkdir(group, 0700) || tell_group("pids.max", GROUPS_PROCESSES)) fail("control group");
+  if (memory >= 0 && (tell_group("memory.max", memory) || tell_group("memory.oom.group", 1))) fail("control group");
+  tell_group("memory.swap.max", 0); /* which is not there where nothing is swapped */
+}
+
+/* Ends all that is left in the group, and the group. Whether it ran out of memory. */
+static int end_group(void) {
+  tell_group("cgroup.kill", 1); /* since Linux 5.14 */
+  int ran_out = 0;
+  FILE *events = open_of_group("memory.events", "re");
+  for (char line[128]; events && fgets(line, sizeof line, events);) {
+    long long count;
+    if (sscanf(line, "oom_kill %lld", &count) == 1) ran_out = count > 0;
+  }
+  if (events) fclose(events);
+  struct timespec pause = {0, 200000};
+  for (int tries = 0; rmdir(group) && errno == EBUSY && tries < 5000; tries++) nanosleep(&pause, NULL);
+  return ran_out;
 }
 
 /* ---- Which files ---- */
@@ -163,6 +208,7 @@ static void become(char **command, pid_t box) {
   if (report > kept && syscall(SYS_close_range, kept, report - 1, 0)) fail("close_range");
   if (syscall(SYS_close_range, report + 1, ~0u, 0)) fail("close_range");
   fcntl(report, F_SETFD, FD_CLOEXEC);
+  if (groups && tell_group("cgroup.procs", 0)) fail("control group");
   limit(RLIMIT_CORE, 0, 0);
   limit(RLIMIT_CPU, cpu_s, cpu_s + 1);
   limit(RLIMIT_FSIZE, file_size, file_size);
@@ -209,7 +255,7 @@ static long long number(const char *text) {
 
 int main(int count, char **arguments) {
   int option;
-  while ((option = getopt(count, arguments, "+w:c:a:f:n:o:r:x:spu")) != -1) switch (option) {
+  while ((option = getopt(count, arguments, "+w:c:a:f:n:o:r:x:g:spu")) != -1) switch (option) {
       case 'w': wall_ms = number(optarg); break;
       case 'c': cpu_s = number(optarg); break;
       case 'a': memory = number(optarg); break;
@@ -217,6 +263,7 @@ int main(int count, char **arguments) {
       case 'n': open_files = number(optarg); break;
       case 'o': channel = number(optarg); break;
       case 'r': report = number(optarg); break;
+      case 'g': groups = optarg; break;
       case 's': calls_filtered = 1; break;
       case 'p': is_private = 1; break;
       case 'u': unsafe_allowed = 1; break;
@@ -244,6 +291,7 @@ int main(int count, char **arguments) {
   sigprocmask(SIG_BLOCK, &waited, NULL);
 
   long long start = now_us();
+  if (groups) make_group();
   pid_t box = getpid(), child = fork();
   if (child < 0) fail("fork");
   if (child == 0) become(arguments + optind, box);
@@ -267,10 +315,11 @@ int main(int count, char **arguments) {
     break;
   }
   clear(child);
+  int ran_out = groups ? end_group() : 0;
   struct rusage use;
   getrusage(RUSAGE_CHILDREN, &use);
   long long cpu = (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1000000LL + use.ru_utime.tv_usec + use.ru_stime.tv_usec;
-  dprintf(report, "status=%d cut=%d cpu_us=%lld peak_kb=%ld wall_us=%lld\n", status, cut, cpu, use.ru_maxrss,
-          now_us() - start);
+  dprintf(report, "status=%d cut=%d oom=%d cpu_us=%lld peak_kb=%ld wall_us=%lld\n", status, cut, ran_out, cpu,
+          use.ru_maxrss, now_us() - start);
   return cut ? 124 : status != 0;
 }

@@ -29,6 +29,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cudagym.build.native import native
+from cudagym.cgroup import group_of_boxes
 from cudagym.errors import Disturbed, GraderError, InfrastructureError
 from cudagym.record import Record
 
@@ -44,11 +45,12 @@ _PREFIX = "cudagym-box-"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _FRESH_SECONDS = 60
 """Younger folders may be about to be held by whoever made them."""
-_REPORT = re.compile(rb"status=(\d+) cut=(\d) cpu_us=(\d+) peak_kb=(\d+) wall_us=(\d+)")
+_REPORT = re.compile(rb"status=(\d+) cut=(\d) oom=(\d) cpu_us=(\d+) peak_kb=(\d+) wall_us=(\d+)")
 
 
 class BoxLimits(Record):
-    """What one boxed command may use. CPU, memory and open files count per process, the wall clock for all."""
+    """What one boxed command may use. CPU, memory and open files count per process, the wall clock for all, and where
+    boxes with a reach have control groups, memory for all too."""
 
     wall_seconds: float
     cpu_seconds: int | None = None
@@ -76,6 +78,8 @@ class BoxReport(Record):
     signal: int | None
     timed_out: bool
     """Cut off by the wall clock."""
+    out_of_memory: bool
+    """Killed because all its processes together went beyond `memory_bytes`, which only a control group counts."""
     cpu_seconds: float
     wall_seconds: float
     peak_bytes: int
@@ -87,7 +91,7 @@ class BoxReport(Record):
     @property
     def was_killed(self) -> bool:
         """Not by the box; perhaps by the limit of CPU time, if it ignored the warning."""
-        return self.signal == signal.SIGKILL and not self.timed_out
+        return self.signal == signal.SIGKILL and not self.timed_out and not self.out_of_memory
 
 
 class BoxResult(BoxReport):
@@ -121,6 +125,8 @@ def box_command(
     given = [str(word) for item in options.items() if item[1] is not None for word in item]
     if reach:
         given += [word for path in reach.files if path.exists() for word in ("-x", str(path))]
+        if group := group_of_boxes():
+            given += ["-g", str(group)]
         given += (
             ["-s"] * reach.compiler + ["-p"] * bool(_private_users()) + ["-u"] * bool(os.environ.get("CUDAGYM_UNSAFE"))
         )
@@ -144,11 +150,12 @@ def read_report(text: bytes) -> BoxReport:
     if found is None:
         reason = text.decode(errors="replace").partition("\n")[0].removeprefix("error=")
         raise GraderError(f"a box did not run its command: {reason}")
-    status, cut, cpu, peak, wall = map(int, found.groups())
+    status, cut, oom, cpu, peak, wall = map(int, found.groups())
     return BoxReport(
         exit_code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
         signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else None,
         timed_out=bool(cut),
+        out_of_memory=bool(oom),
         cpu_seconds=cpu / 1e6,
         wall_seconds=wall / 1e6,
         peak_bytes=peak << 10,
@@ -295,7 +302,7 @@ def describe() -> dict[str, bool]:
     """
     with private_folder() as folder:
         limits = BoxLimits(wall_seconds=10, cpu_seconds=1, open_files=64)
-        files = [f"/proc/self/{name}" for name in ("stat", "status", "limits", "environ")]
+        files = [f"/proc/self/{name}" for name in ("stat", "status", "limits", "cgroup", "environ")]
         reach = Reach(files=(*SYSTEM_FILES, Path("/proc")), compiler=True)
         seen = run_boxed(["/bin/cat", *files, "/etc/passwd"], cwd=folder, limits=limits, reach=reach).output
     process, _, rest = seen.partition(b" ")
@@ -307,12 +314,17 @@ def describe() -> dict[str, bool]:
         "no_new_privileges": b"NoNewPrivs:\t1" in seen,
         "system_call_filters": b"Seccomp:\t2" in seen,
         "file_access_rules": b"/etc/passwd: Permission denied" in seen,
+        "control_group": (group := group_of_boxes()) is not None and f"{group.name}/".encode() in seen,
     }
+
+
+_WELCOME = ("control_group",)
+"""What a box does as well without: it bounds what bounds for each process leave to be had several times."""
 
 
 def level(found: Mapping[str, bool]) -> str:
     """What `describe` found, in a sentence: whether sources that nobody vouches for may be graded here."""
-    lacking = ", ".join(name.replace("_", " ") for name, holds in found.items() if not holds)
+    lacking = ", ".join(name.replace("_", " ") for name, holds in found.items() if not holds and name not in _WELCOME)
     return f"partial, without {lacking}: grade only sources that you trust" if lacking else "full: grade any source"
 
 

@@ -222,6 +222,8 @@ def _collect(unit: Unit, folder: Path, toolchain: Toolchain) -> tuple[Compiled |
     with (folder / "log").open("rb") as file:
         said = file.read(_LOG_BYTES + 1)
     log = _clean(said.decode(errors="replace"), folder, toolchain)
+    if report.out_of_memory:
+        return BuildFailed(f"The compiler needed more than {(LIMITS.memory_bytes or 0) >> 30} GiB of memory."), True
     if report.was_killed or report.exit_code == _KILLED_CODE or (report.exit_code and _KILLED.search(log)):
         raise Disturbed("the compiler was killed: perhaps this machine has too little memory")
     if report.timed_out and report.cpu_seconds < LIMITS.wall_seconds / 4:

@@ -238,6 +238,8 @@ def _silent_ending(result: BoxResult) -> CandidateError:
     """Why a worker ended without saying so."""
     if result.was_killed and result.cpu_seconds < (LIMITS.cpu_seconds or 0):
         raise Disturbed("the recorder was killed")
+    if result.out_of_memory:
+        return HostFailed(f"solve used more than {(LIMITS.memory_bytes or 0) >> 20} MiB of memory on the host.")
     if result.timed_out:
         return HostFailed(f"solve took {LIMITS.wall_seconds:.0f} s on the host without returning.")
     if len(result.channel) >= _CHANNEL_BYTES:

@@ -158,9 +158,18 @@ def test_a_build_knows_its_source(workshop: Any) -> None:
 )
 def test_a_driver_whose_compiler_was_killed_is_known_by_what_it_says(tmp_path: Path, workshop: Any, said: str) -> None:
     unit = compiler.Unit(source="", prototype=PROTOTYPE)
-    (tmp_path / "report").write_text("status=256 cut=0 cpu_us=1 peak_kb=1 wall_us=1\n")
+    (tmp_path / "report").write_text("status=256 cut=0 oom=0 cpu_us=1 peak_kb=1 wall_us=1\n")
     (tmp_path / "log").write_text(f"{said}\n")
     with pytest.raises(Disturbed):
         compiler._collect(unit, tmp_path, workshop.builder.toolchain)
     (tmp_path / "log").write_text(f'candidate.cu:1:2: error: #error "{said}"\n')
     assert isinstance(compiler._collect(unit, tmp_path, workshop.builder.toolchain)[0], BuildFailed)
+
+
+def test_a_compiler_that_needs_too_much_memory_is_the_sources_fault(tmp_path: Path, workshop: Any) -> None:
+    (tmp_path / "report").write_text("status=9 cut=0 oom=1 cpu_us=1 peak_kb=1 wall_us=1\n")
+    (tmp_path / "log").write_text("Killed\n")
+    unit = compiler.Unit(source="", prototype=PROTOTYPE)
+    failed, is_final = compiler._collect(unit, tmp_path, workshop.builder.toolchain)
+    assert "more than 4 GiB of memory" in str(failed)
+    assert is_final
