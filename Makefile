@@ -13,7 +13,7 @@ MINUTES ?= 60
 help:
 	@echo "make demo         the whole loop on this machine: teacher, SFT, GRPO, held-out table (at most 8 minutes)"
 	@echo "make test         style, types and tests (about 12 minutes)"
-	@echo "make soak         2,000 good, hostile and broken candidates while faults strike at random (at most MINUTES=60)"
+	@echo "make soak         2,000 good, hostile and broken candidates while faults strike at random (at most MINUTES=60), then make red-team"
 	@echo "make endurance    what one process uses up over 5,000 verdicts, into docs/integrity.md (at most MINUTES=60)"
 	@echo "make long-tests   generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
 	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes; an hour as root, who is others too)"
@@ -46,6 +46,7 @@ test: $(STAMP) check
 
 soak: $(STAMP)
 	$(BIN)/python tests/faults/soak.py --minutes $(MINUTES)
+	$(MAKE) red-team
 
 endurance: $(STAMP)
 	$(BIN)/python tests/faults/endurance.py --minutes $(MINUTES)
