@@ -7,6 +7,7 @@ refuse raises LaunchFailed, an instruction that the machine lacks raises Unsuppo
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import random
 import time
@@ -204,7 +205,8 @@ class Machine:
         attempt = _Attempt(self, program, memory, limits, checked)
         attempt.run_all()
         if attempt.suspicions and not attempt.faults:
-            attempt.faults.extend(self._depends_on_unwritten(program, memory, limits, before, attempt.suspicions))
+            found = self._depends_on_unwritten(program, memory, limits, before, attempt.suspicions, started)
+            attempt.faults.extend(found)
         return Run(
             faults=tuple(attempt.faults),
             launches=tuple(attempt.launches),
@@ -218,23 +220,36 @@ class Machine:
         limits: Limits,
         before: Mapping[int, NDArray[np.uint8]],
         suspicions: Mapping[tuple[int, int], Fault],
+        started: tuple[float, float],
     ) -> tuple[Fault, ...]:
-        """The first of these reads that results depend on, proved by runs in which it gives other values."""
+        """The first of these reads that results depend on, proved by runs in which it gives other values. All of them
+        together, and what ran since it `started`, have `limits.wall_seconds`: what they take longer is a fault too.
+        """
 
         def matters(place: tuple[int, int], value: int) -> bool:
             copies = {slot: m if m.read_only else m._replace(bytes=before[slot].copy()) for slot, m in memory.items()}
-            again = _Attempt(self, program, copies, limits, True)
+            left = max(0.0, limits.wall_seconds - _since(started))
+            again = _Attempt(self, program, copies, limits.model_copy(update={"wall_seconds": left}), True)
             self._runtime.library.cg_alter(self._handle, *place, value)
             again.run_all()
-            if again.faults:
-                return again.faults[0].kind != "timed_out"
-            return any(not np.array_equal(m.bytes, copies[slot].bytes) for slot, m in memory.items())
+            if not again.faults:
+                return any(not np.array_equal(m.bytes, copies[slot].bytes) for slot, m in memory.items())
+            fault = again.faults[0]
+            if fault.kind == "timed_out" and _since(started) >= limits.wall_seconds:
+                raise _OutOfTime(fault)
+            return fault.kind != "timed_out"
 
-        for value in _OTHER_VALUES:
-            if matters(_EVERYWHERE, value):
-                # One place may be harmless while another is not; where only several together matter, name the first.
-                found = (fault for place, fault in suspicions.items() if len(suspicions) > 1 and matters(place, value))
-                return (next(found, next(iter(suspicions.values()))),)
+        try:
+            for value in _OTHER_VALUES:
+                if matters(_EVERYWHERE, value):
+                    # One place may be harmless while another is not; where only several together matter, the first.
+                    with contextlib.suppress(_OutOfTime):
+                        for place, fault in suspicions.items():
+                            if len(suspicions) > 1 and matters(place, value):
+                                return (fault,)
+                    return (next(iter(suspicions.values())),)
+        except _OutOfTime as out:
+            return (out.fault,)
         return ()
 
     def sample(
@@ -262,6 +277,12 @@ class Machine:
             launches=tuple(attempt.launches),
             seconds=_since(started),
         )
+
+
+class _OutOfTime(Exception):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__()
+        self.fault = fault
 
 
 def _clocks() -> tuple[float, float]:

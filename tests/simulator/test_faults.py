@@ -146,6 +146,13 @@ def test_uninitialised_reads_that_matter(code: Code) -> None:
     code.run("harmlessly_uninitialised", 1, 64, floats(64), y)
 
 
+def test_runs_with_other_values_share_the_time(code: Code) -> None:
+    """Three runs find out that a read is harmless; time for two of them is not enough."""
+    program = "harmlessly_uninitialised", 1 << 16, 64, floats(64), floats(64)
+    seconds = sorted(code.try_run(*program).seconds for _ in range(3))[1]
+    assert code.fault(*program, wall_seconds=seconds / 2).kind == "timed_out"
+
+
 def test_uninitialised_scratch_memory(code: Code) -> None:
     y = floats(64)
     copy = code.launch("within_end", 1, 64, address_of(300), address_of(0), 64)
