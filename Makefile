@@ -16,7 +16,7 @@ help:
 	@echo "make soak         2,000 good, hostile and broken candidates while faults strike at random (at most MINUTES=60), then make red-team"
 	@echo "make endurance    what one process uses up over 5,000 verdicts, into docs/integrity.md (at most MINUTES=60)"
 	@echo "make long-tests   generated launches, compiled both ways, random kernels, run on the host too, and all of the teacher's (an hour)"
-	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes; an hour as root, who is others too)"
+	@echo "make red-team     every attack on the grader and every honest kernel, counted in docs/integrity.md (15 minutes; half an hour as root, who is others too)"
 	@echo "make mutants      what share of faulty kernels the checks of each spec notice, into docs/integrity.md (an hour)"
 	@echo "make tolerances   what honest kernels and cheats reach of their bounds, into docs/integrity.md (a minute)"
 	@echo "make bench        seconds per verdict by stage, cold and cached"
