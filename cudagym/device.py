@@ -153,6 +153,15 @@ def larger(one: Counters, other: Counters) -> Counters:
     return Counters(**{name: max(getattr(one, name), getattr(other, name)) for name in Counters.model_fields})
 
 
+class Followed(Record):
+    """A few blocks of a launch twice, as far as machine code and PTX count alike."""
+
+    code: Counters
+    """As their machine code was followed. What it does not count is 0."""
+    run: Counters
+    """As they ran."""
+
+
 class Limiter(Record):
     """One thing that bounds a launch, and the microseconds it would take were it the only one."""
 
@@ -231,6 +240,8 @@ class LaunchRun(Record):
     """By the clock, where it was asked and the launch's machine code can be followed."""
     unfollowable: str = ""
     """Why it cannot."""
+    followed: Followed | None = None
+    """Some of the blocks that `time` comes from."""
 
     @property
     def weight(self) -> float:

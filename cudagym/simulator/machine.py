@@ -35,12 +35,13 @@ from cudagym.build.program import (
     Upload,
     address_of,
 )
-from cudagym.device import Counters, Fault, KernelTime, LaunchRun, Limits, Run, larger
+from cudagym.device import Counters, Fault, Followed, LaunchRun, Limits, Run, larger
 from cudagym.errors import GraderError, InfrastructureError, LaunchFailed, Unsupported
 from cudagym.hardware import GPU
 from cudagym.simulator import ptx
 from cudagym.simulator.calls import FREE, MALLOC, function_addresses
 from cudagym.simulator.clock.bounds import occupancy
+from cudagym.simulator.clock.model import Modelled
 from cudagym.simulator.clock.program import Clock
 from cudagym.simulator.emit import GRID_WORKSPACE_SLOT, HEAP_BYTES, HEAP_SLOT, LANES, Context
 from cudagym.simulator.faults import NO_MEMORY, Explainer, Place
@@ -504,10 +505,12 @@ class _Attempt:
         *,
         complete: bool,
         sampled: tuple[int, ...] = (),
-        timed: KernelTime | str | None = None,
+        timed: Modelled | str | None = None,
+        followed: Counters | None = None,
         early: Counters | None = None,
     ) -> None:
-        """`early`: of the blocks that ran first, where all the others ran, too."""
+        """`followed`: of blocks that the clock followed. `early`: of the blocks that ran first, where all the others
+        ran, too."""
         instructions, accesses = grid.totals()
         run = LaunchRun(
             kernel=grid.launch.kernel,
@@ -517,8 +520,11 @@ class _Attempt:
             global_accesses=accesses,
             counters=counters,
             sampled=sampled,
-            time=timed if isinstance(timed, KernelTime) else None,
+            time=timed.time if isinstance(timed, Modelled) else None,
             unfollowable=timed if isinstance(timed, str) else "",
+            followed=Followed(code=timed.sample.work, run=followed)
+            if isinstance(timed, Modelled) and followed
+            else None,
         )
         if run.time and early:
             # The clock follows blocks as if they came first: what they do less than the average block counts.
@@ -528,13 +534,19 @@ class _Attempt:
 
     def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int) -> None:
         timed = self.clock.launch(launch, self.host) if self.clock else None
-        early = None
-        chosen = choose_blocks(launch, chooser, blocks)
-        ids = np.array(chosen, np.uint32)
+        first = timed.sample.blocks if isinstance(timed, Modelled) else ()
+        second = choose_blocks(launch, chooser, blocks, without=first)
+        chosen = tuple(sorted(first + second))
         rest = launch.blocks - len(chosen)
+        followed = early = None
         with _Grid(self, launch) as grid:
             before = self.library.cg_steps(self.handle)
-            outcome = grid.run(ids, len(chosen), watched=True, more=rest > 0)
+            outcome = _DONE
+            if first:
+                outcome = grid.run(first, watched=True, more=len(first) < launch.blocks)
+                followed = grid.counters() if outcome == _DONE else None
+            if second and outcome != _FAULTED:
+                outcome = grid.run(second, watched=True, more=rest > 0)
             fault = grid.fault() if outcome == _FAULTED else None
             cost = self.library.cg_steps(self.handle) - before
             complete = rest == 0
@@ -542,22 +554,30 @@ class _Attempt:
             if outcome == _STUCK or (outcome == _DONE and rest and self._affordable(launch, chosen, cost)):
                 # These blocks came first, which a kernel can tell by counting arrivals: others are observed too, each
                 # at its place in the order, and the worse of both counts.
-                others = choose_blocks(launch, chooser, blocks, without=chosen)
-                watch = np.array(others, np.uint32)
-                complete = grid.run(None, launch.blocks, skip=ids, watch=watch, watched=False) == _DONE
+                others = choose_blocks(launch, chooser, len(chosen), without=chosen)
+                complete = grid.run(None, skip=chosen, watch=others, watched=False) == _DONE
                 fault = None if complete else grid.fault()
                 if complete:
                     early, late = grid.counters(), grid.counters(late=True)
                     whole = len(chosen) + len(others) == launch.blocks
                     counters = early + late if whole else larger(early, late)
                     chosen = (*chosen, *others)
+                    early = followed or early  # what the clock's time comes from, where it is known
                 if fault and outcome == _DONE and fault.kind == "timed_out":
                     fault = None  # the estimate was too low: the observed blocks still stand
             if fault and all(earlier.complete for earlier in self.launches):
                 self.faults.append(fault)
                 return
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
-            self._note(grid, counters, complete=complete and fault is None, sampled=chosen, timed=timed, early=early)
+            self._note(
+                grid,
+                counters,
+                complete=complete and fault is None,
+                sampled=chosen,
+                timed=timed,
+                followed=followed,
+                early=early,
+            )
 
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int) -> bool:
         """Whether the rest of this launch, at the cost of the chosen blocks, fits what is left of the budget."""
@@ -608,24 +628,22 @@ class _Grid:
 
     def run(
         self,
-        ids: NDArray[np.uint32] | None,
-        count: int,
+        ids: Sequence[int] | None,
         *,
         watched: bool,
-        skip: NDArray[np.uint32] | None = None,
-        watch: NDArray[np.uint32] | None = None,
+        skip: Sequence[int] = (),
+        watch: Sequence[int] = (),
         more: bool = False,
     ) -> int:
-        """Runs the blocks `ids`, or the first `count` without the ascending `skip`; with `watched` observes them, else
-        the ascending `watch`. See cg_run."""
+        """Runs the blocks `ids`, or all without the ascending `skip`; with `watched` observes them, else the ascending
+        `watch`. See cg_run."""
+        lists = [np.array(blocks, np.uint32) for blocks in (ids or (), skip, watch)]
+        (run, _), *others = [(None if blocks.size == 0 else blocks.ctypes.data, blocks.size) for blocks in lists]
         outcome: int = self.attempt.library.cg_run(
             self.attempt.handle,
-            None if ids is None else ids.ctypes.data,
-            count,
-            None if skip is None else skip.ctypes.data,
-            0 if skip is None else skip.size,
-            None if watch is None else watch.ctypes.data,
-            0 if watch is None else watch.size,
+            run,
+            self.launch.blocks if ids is None else len(ids),
+            *(value for pair in others for value in pair),
             int(watched),
             int(more),
         )
@@ -636,7 +654,7 @@ class _Grid:
         attempt, blocks = self.attempt, self.launch.blocks
         threads = min(attempt.limits.threads, blocks // 2)
         if attempt.checked or attempt.limits.schedule or threads < 2 or not self.kernel.independent:
-            return self.run(None, blocks, watched=attempt.checked)
+            return self.run(None, watched=attempt.checked)
         outcome: int = attempt.library.cg_run_parallel(attempt.handle, blocks, threads, self.ignored.size)
         return self._with_memory(outcome)
 
@@ -700,14 +718,15 @@ def choose_blocks(launch: Launch, chooser: random.Random, blocks: int, without: 
 
     Every block is as likely as any other, so that their average is that of the grid.
     """
-    total = launch.blocks
-    if total <= (2 * blocks if without else blocks):
-        return tuple(block for block in range(total) if block not in without)
-    bounds = [total * part // blocks for part in range(blocks + 1)]
-    if not without:
-        return tuple(chooser.randrange(low, high) for low, high in pairwise(bounds))
-    drawn = [chooser.randrange(low, high - 1) for low, high in pairwise(bounds)]
-    return tuple(block + (block >= left) for block, left in zip(drawn, without, strict=True))
+    left = launch.blocks - len(without)
+    bounds = [left * part // blocks for part in range(blocks + 1)]
+    chosen = []
+    for low, high in pairwise(bounds if left > blocks else range(left + 1)):
+        block = chooser.randrange(low, high)
+        for taken in sorted(without):
+            block += block >= taken
+        chosen.append(block)
+    return tuple(chosen)
 
 
 def in_rows(launch: Launch) -> bool:

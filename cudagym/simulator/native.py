@@ -85,7 +85,7 @@ def host_key() -> str:
 @cache
 def runtime() -> Runtime:
     """The C runtime, compiled when the cache has none. Raises InfrastructureError without a C compiler."""
-    sources = [_HERE / name for name in (*_C_SOURCES, "runtime.h")]
+    sources = [_HERE / name for name in (*_C_SOURCES, "banks.h", "runtime.h")]
     path = native("runtime.so", sources, _flags(), extra={"processor": host_key()})
     library = ctypes.CDLL(str(path))
     pointer, word, wide = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint64

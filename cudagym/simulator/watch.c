@@ -1,4 +1,5 @@
 /* Observers: counters of memory traffic, races, reads of what nothing wrote. */
+#include "banks.h"
 #include "runtime.h"
 
 #include <stdlib.h>
@@ -100,30 +101,6 @@ void watch_alter(Warp *w, uint8_t *data, uint32_t bytes, uint64_t address, int s
         return;
     for (uint32_t k = 0; k < bytes; k++)
         if (!is_written(w, address + k, space)) data[k] = (uint8_t)m->alteration;
-}
-
-/* ---- shared memory: wavefronts ---- */
-
-/* 32 banks of 4 bytes serve one word each per pass; 8-byte accesses go by half warps, 16-byte ones by quarters. */
-static uint32_t wavefronts(uint32_t mask, const uint64_t *address, uint32_t bytes) {
-    const uint32_t group = bytes <= 4 ? LANES : LANES * 4 / bytes;
-    uint32_t total = 0;
-    for (uint32_t first = 0; first < LANES; first += group) {
-        uint32_t count[LANES] = {0}, most = 0;
-        uint32_t words[LANES][LANES]; /* per bank, those asked for so far */
-        EACH_SET(i, mask & (group == LANES ? FULL : ((1u << group) - 1) << first)) {
-            for (uint32_t word = (uint32_t)(address[i] / 4); word <= (address[i] + bytes - 1) / 4; word++) {
-                const uint32_t bank = word % LANES;
-                uint32_t k = count[bank];
-                while (k > 0 && words[bank][k - 1] != word) k--;
-                if (k) continue;
-                words[bank][count[bank]++] = word;
-                if (count[bank] > most) most = count[bank];
-            }
-        }
-        total += most;
-    }
-    return total;
 }
 
 /* ---- shared memory: races ----
@@ -352,7 +329,7 @@ void watch_access(Warp *w, uint32_t mask, const uint64_t *address, uint32_t byte
         else if (!write) w->block->acquired = ++m->time;
         return;
     }
-    tally_of(w)->wavefronts += wavefronts(mask, address, bytes);
+    tally_of(w)->wavefronts += wavefronts(address, mask, bytes);
     if (m->checked) check_shared(w, mask, address, bytes, write, strong, site, values, width);
 }
 

@@ -27,7 +27,7 @@ from cudagym.simulator.clock.trace import Trace
 from cudagym.simulator.emit import GRID_WORKSPACE_SLOT
 
 _HERE = Path(__file__).parent
-_SOURCES = ("follow.c", "follow.h", "sass_integer.c", "sass_float.c", "sass_memory.c", "trace.h")
+_SOURCES = ("follow.c", "follow.h", "sass_integer.c", "sass_float.c", "sass_memory.c", "trace.h", "../banks.h")
 _SHARED_RESERVED = 1024
 """Bytes at the start of a block's shared memory that the system has from compute capability 8.0 on."""
 _STACK_SLACK = 1024
@@ -112,7 +112,7 @@ class Traces:
         warps = [record.warp[n] for n in range(record.warps)]
         accesses = _array(record.accesses, ACCESS, sum(w.accesses for w in warps))
         runs = _array(record.runs, RUN, sum(w.runs for w in warps))
-        last = max((int(a["first"]) + int(a["lines"]) for a in accesses), default=0)
+        last = int((accesses["first"].astype(np.int64) + accesses["lines"]).max(initial=0))
         lines = _array(record.lines, np.dtype(np.uint64), last)
         for w in warps:
             yield WarpTrace(

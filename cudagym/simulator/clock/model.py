@@ -11,6 +11,7 @@ import ctypes
 import math
 import random
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from cudagym.build.names import kernel_title
 from cudagym.build.program import Kernel, Launch, Variable
-from cudagym.device import KernelTime, Limiter, LineCost, Traffic
+from cudagym.device import Counters, KernelTime, Limiter, LineCost, Traffic
 from cudagym.hardware import GPU
 from cudagym.simulator.clock.bounds import Footprint, occupancy
 from cudagym.simulator.clock.decode import Unfollowable
@@ -27,6 +28,7 @@ from cudagym.simulator.clock.image import Image
 from cudagym.simulator.clock.pipes import KINDS, PARTITIONS, Op, ops_of
 from cudagym.simulator.clock.replay import REASONS, Asked, Chip, Replay, replay, wave
 from cudagym.simulator.clock.sass import SassKernel
+from cudagym.simulator.clock.work import work_of
 
 SECTOR_BYTES = 32
 REPLAYED = 3_000_000
@@ -46,6 +48,8 @@ both are a little too long: they know the first wave's start, too."""
 PROBES, PROBED = 2, 500_000
 """Blocks besides the middle one that say how long blocks are, and the warp instructions that each may take at least."""
 MOST_LINES = 12
+SAMPLED, SAMPLED_INSTRUCTIONS = 8, 8_000_000
+"""Replayed blocks that are compared with what they do when they run, and what they may cost."""
 
 ATOMIC = KINDS.index("atomic")
 STORES = (KINDS.index("store"), ATOMIC)
@@ -73,6 +77,14 @@ class Code(NamedTuple):
     variables: tuple[Variable, ...]
 
 
+class Sample(NamedTuple):
+    """Some of the blocks that were replayed, drawn by lot, and what they did."""
+
+    blocks: tuple[int, ...]
+    """Linear indices, ascending."""
+    work: Counters
+
+
 class Modelled(NamedTuple):
     """A launch's time and how it came about."""
 
@@ -81,6 +93,7 @@ class Modelled(NamedTuple):
     traffic: Asked
     ops: ctypes.Array[Op]
     blocks_on_sm: float
+    sample: Sample
 
 
 def model(
@@ -156,7 +169,7 @@ class _Model:
             lines=self.lines(done),
             traffic=self.moved(done),
         )
-        return Modelled(time, done, traffic, self.ops, self.total / self.active)
+        return Modelled(time, done, traffic, self.ops, self.total / self.active, self.sample)
 
     def longest(self, cost: int) -> int:
         """Warp instructions of the longest of a few blocks; the middle one, which takes `cost`, may be idle."""
@@ -279,6 +292,7 @@ class _Model:
         chip, blocks = self.chip(), self.sm_blocks(waves)
         traces = self.follow(blocks, limit)
         share = min(1.0, traces.instructions / (cost * len(blocks))) if limit < cost else 1.0
+        self.sample = self.draw(blocks, traces, cost)
         done = replay(self.ops, chip, traces, range(len(blocks)), self.resident)
         if len(blocks) >= self.on_sm:
             return done.cycles / share, done
@@ -286,6 +300,14 @@ class _Model:
             return done.cycles / share * self.on_sm / len(blocks), done
         one = replay(self.ops, chip, traces, range(self.resident), self.resident)
         return one.cycles + self.per_block(done, one.cycles) * (self.on_sm - self.resident), done
+
+    def draw(self, blocks: Sequence[int], traces: Traces, cost: int) -> Sample:
+        """A sample of the replayed `blocks`, one of each of a few equal parts; none where a block is cut short."""
+        count = min(SAMPLED, len(blocks), SAMPLED_INSTRUCTIONS // cost) if traces.whole else 0
+        chooser = random.Random(f"{self.seed} sample")
+        bounds = [len(blocks) * part // max(count, 1) for part in range(count + 1)]
+        drawn = [chooser.randrange(low, high) for low, high in pairwise(bounds)]
+        return Sample(tuple(blocks[k] for k in drawn), work_of(self.sass.instructions, traces, drawn))
 
     def per_block(self, done: Replay, first_wave: float) -> float:
         """Cycles that each block behind the first wave adds.

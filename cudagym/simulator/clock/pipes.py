@@ -48,7 +48,7 @@ _BY_OPCODE = {opcode: pipe for pipe, opcodes in _PIPE_OF.items() for opcode in o
 _LATENCY = {"S2R": 20.0, "S2UR": 20.0, "R2UR": 10.0, "REDUX": 22.0, "MATCH": 24.0, "VOTE": 12.0, "MEMBAR": 200.0}
 """Cycles to a result that a scoreboard guards [J], where the card's record has none."""
 _OTHER_LATENCY = 16.0
-_DIMENSIONS = re.compile(r"^(?:16816|16832|16864|168128|168256|1688|884|8816|8832|8864|88128|8x8x4)$")
+_DIMENSIONS = re.compile(r"^(?:16816|16832|16864|168128|168256|1684|1688|884|8816|8832|8864|88128|8x8x4)$")
 
 
 class Op(ctypes.Structure):

@@ -20,7 +20,7 @@ from cudagym.simulator.clock.bounds import (
 )
 from cudagym.simulator.clock.decode import Unfollowable
 from cudagym.simulator.clock.image import read_image
-from cudagym.simulator.clock.model import Code, model
+from cudagym.simulator.clock.model import Code, Modelled, model
 from cudagym.simulator.clock.sass import read
 
 MOST_APART = 1.5
@@ -32,6 +32,25 @@ WORK = {
 }  # fmt: skip
 """How much more than the blocks followed the others may do, as time by the counters over time by the clock. Of honest
 kernels that is 1.5 at most, of plain arithmetic 1.3. Of atomics and the load/store unit the counters know less."""
+_DEVICE = ("L2 bandwidth", "DRAM bandwidth")
+ALIKE: Mapping[str, tuple[float, tuple[str, ...]]] = {
+    "unique_load_sectors": (1.05, _DEVICE),
+    "unique_store_sectors": (1.05, _DEVICE),
+    "global_load_sectors": (1.25, ("load/store unit",)),
+    "global_store_sectors": (1.05, ("load/store unit", *_DEVICE)),
+    "shared_wavefronts": (4.5, ("load/store unit",)),
+    "atomics": (1.05, ("atomics",)),
+    "fp32": (1.15, ("fp32 pipe",)),
+    "fp16": (2.2, ("fp16 pipe",)),
+    "fp64": (1.05, ("fp64 pipe",)),
+    "special": (1.05, ("special function unit",)),
+    **dict.fromkeys(
+        ("tensor_fp64", "tensor_tf32", "tensor_fp16", "tensor_bf16", "tensor_int8"), (1.05, ("tensor cores",))
+    ),
+}
+"""How much more blocks may do when they run than the same blocks did when they were followed, and what it bounds. ptxas
+makes one access to shared memory of four, one instruction of two on halves, and finds an operation to leave out now and
+then; of honest kernels most figures are equal, and all of them within this."""
 MATTERS = 0.4
 """Of the clock's time: what work takes less cannot make it much too short."""
 COARSE = 1.5
@@ -57,7 +76,7 @@ class Clock:
         self.code = Code(read(listing), read_image(module.cubin), module.variables)
         self.inputs = input_bytes
 
-    def launch(self, launch: Launch, memory: Mapping[int, NDArray[np.uint8]]) -> KernelTime | str:
+    def launch(self, launch: Launch, memory: Mapping[int, NDArray[np.uint8]]) -> Modelled | str:
         """The time of the launch that is about to run on `memory` (by slot), or why its code cannot be followed.
 
         Caches are cold for what the program reads, for later launches too: otherwise a launch that only touches
@@ -75,7 +94,7 @@ class Clock:
                 Footprint(readable=self.inputs, total=total),
                 warm=False,
                 seed=self.seed,
-            ).time
+            )
         except Unfollowable as error:
             return str(error)
 
@@ -112,6 +131,12 @@ def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touch
     them for the first of the grid, one that tries what only machine code does knows them, and both could give them
     little to do.
     """
+    if twice := observed.followed:
+        needs = {limiter.name: limiter.time_us for limiter in bounds.limiters}
+        for figure, (slack, limiters) in ALIKE.items():
+            more = getattr(twice.run, figure) > slack * getattr(twice.code, figure)
+            if more and max(needs[limiter] for limiter in limiters) > MATTERS * time.time_us:
+                return f"the blocks followed do more when they run: {figure.replace('_', ' ')}"
     c, traffic = observed.counters, time.traffic
     if c is None or traffic is None or not c.blocks:
         return ""

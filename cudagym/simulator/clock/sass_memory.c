@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "banks.h"
 #include "follow.h"
 
 /* Of `mode`: how an address is put together, and what comes after it. */
@@ -123,64 +124,6 @@ static void touch_all(struct Thread_group *w, uint64_t first, const uint64_t *ad
         }
         w->lines[first + known[at] - 1] |= 1ull << (sector & 3);
     }
-}
-
-/* Whether all lanes name one word, or words in a row: one pass. */
-static int in_a_row(const uint64_t *address) {
-    uint32_t first = (uint32_t)address[0], same = 0, row = 0;
-    EACH(i) same |= (uint32_t)address[i] ^ first;
-    EACH(i) row |= (uint32_t)address[i] ^ (first + 4 * (uint32_t)i);
-    return !(same >> 2) || !(row >> 2);
-}
-
-/* Passes through the banks that these lanes take: the most distinct words in one bank. */
-static uint32_t passes(const uint64_t *address, uint32_t mask, uint32_t bytes) {
-    uint32_t seen[32][32];
-    uint8_t count[32] = {0};
-    uint32_t most = 0, words = (bytes + 3) / 4;
-    if (mask == FULL && bytes <= 4 && in_a_row(address))
-        return 1;
-    for (; mask; mask &= mask - 1) {
-        uint32_t word = (uint32_t)(address[first_of(mask)] >> 2);
-        for (uint32_t k = 0; k < words; k++, word++) {
-            uint32_t bank = word & 31, n = count[bank], j = 0;
-            while (j < n && seen[bank][j] != word)
-                j++;
-            if (j == n && n < 32) {
-                seen[bank][n] = word;
-                if ((count[bank] = (uint8_t)(n + 1)) > most)
-                    most = n + 1;
-            }
-        }
-    }
-    return most;
-}
-
-/* Whether each of these lanes reads what the lane `apart` (1 or 2) from it reads, or that one is not active. */
-static int in_pairs(const uint64_t *address, uint32_t mask, int apart) {
-    for (uint32_t rest = mask; rest; rest &= rest - 1) {
-        int i = first_of(rest), k = i ^ apart;
-        if (mask >> k & 1 && address[i] != address[k])
-            return 0;
-    }
-    return 1;
-}
-
-/* Wide accesses go by half warps (8 bytes) or quarters (16), two of which join where lanes pair up. */
-static uint32_t wavefronts(const uint64_t *address, uint32_t mask, uint32_t bytes) {
-    if (bytes <= 4)
-        return passes(address, mask, bytes);
-    uint32_t sum = 0, width = bytes == 8 ? 32 : 16;
-    for (uint32_t at = 0; at < 32; at += width) {
-        uint32_t group = mask & (width == 32 ? FULL : 0xffffu << at);
-        if (in_pairs(address, group, 1) || in_pairs(address, group, 2))
-            sum += passes(address, group, bytes);
-        else {
-            uint32_t low = group & ((1u << (at + width / 2)) - 1);
-            sum += passes(address, low, bytes) + passes(address, group & ~low, bytes);
-        }
-    }
-    return sum;
 }
 
 static uint32_t contention(const uint64_t *address, uint32_t mask) {

@@ -58,6 +58,7 @@ def test_pipes_and_spaces(text: str, pipe: str, space: str | None) -> None:
     [
         ("HMMA.16816.F32", (16, 8, 16)),
         ("HMMA.1688.F32.TF32", (16, 8, 8)),
+        ("HMMA.1684.F32.TF32", (16, 8, 4)),
         ("HMMA.884.F32.F32.STEP0", (8, 8, 4)),
         ("IMMA.16832.S8.S8", (16, 8, 32)),
         ("IMMA.8816.S8.S8", (8, 8, 16)),

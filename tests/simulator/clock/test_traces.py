@@ -13,6 +13,7 @@ from cudagym.build.program import address_of
 from cudagym.simulator.clock.decode import Unfollowable, space_of
 from cudagym.simulator.clock.follow import Traces
 from cudagym.simulator.clock.sass import SassKernel, disassemble
+from cudagym.simulator.clock.work import work_of
 from cudagym.simulator.machine import Machine
 
 SOURCE = """
@@ -54,6 +55,7 @@ extern "C" __global__ void spins(volatile int* y) { while (y[0] == 0); }
 extern "C" __global__ void calls(float* y, float (*f)(float)) { y[0] = f(y[1]); }
 """
 X, Y = 0, 1
+AT_X, AT_Y = address_of(X), address_of(Y)
 
 
 @pytest.fixture(scope="module", params=["sm_75", "sm_86", "sm_90a", "sm_120"])
@@ -150,6 +152,23 @@ def test_contention_of_atomics(code: Code, modulus: int, most: int) -> None:
 def test_words_of_constant_loads(code: Code, modulus: int, words: int) -> None:
     loads = accesses(code, "constants", address_of(Y), modulus, of="LDC")
     assert max(int(access["wavefronts"]) for access, _ in loads) == words
+
+
+@pytest.mark.parametrize(
+    ("kernel", "arguments", "threads", "figures"),
+    [
+        ("loads", (AT_X, AT_Y, 8, 0), 64, {"global_load_sectors": 64, "global_store_sectors": 8}),
+        ("wide", (AT_X, AT_Y), 32, {"global_load_sectors": 16, "global_store_sectors": 16}),
+        ("shared_wide", (AT_Y, 8), 32, {"shared_wavefronts": 4 + 4, "global_store_sectors": 16}),
+        ("atomics", (AT_Y, 8), 64, {"atomics": 2, "global_load_sectors": 0}),
+        ("repeats", (AT_Y, 10), 64, {"fp32": 20, "special": 0}),
+    ],
+)
+def test_work(code: Code, kernel: str, arguments: tuple[int, ...], threads: int, figures: dict[str, int]) -> None:
+    traces, found = followed(code, kernel, *arguments, threads=threads)
+    work = work_of(found.instructions, traces, [0, 0])
+    assert work.blocks == 2
+    assert {name: getattr(work, name) for name in figures} == {name: 2 * value for name, value in figures.items()}
 
 
 def test_runs_count_every_issue(code: Code) -> None:
