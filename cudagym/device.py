@@ -147,6 +147,10 @@ class Counters(Record):
         """Those of both samples together."""
         return Counters(**{name: getattr(self, name) + getattr(other, name) for name in Counters.model_fields})
 
+    def __sub__(self, other: Counters) -> Counters:
+        """Those of this sample without the `other`, which is part of it."""
+        return Counters(**{name: getattr(self, name) - getattr(other, name) for name in Counters.model_fields})
+
 
 def larger(one: Counters, other: Counters) -> Counters:
     """The larger of each figure, of two samples of equally many blocks."""
@@ -154,12 +158,16 @@ def larger(one: Counters, other: Counters) -> Counters:
 
 
 class Followed(Record):
-    """A few blocks of a launch twice, as far as machine code and PTX count alike."""
+    """A few of the blocks that a launch's time comes from, drawn by lot, and what they did."""
 
     code: Counters
-    """As their machine code was followed. What it does not count is 0."""
+    """By their machine code, as far as that and PTX count alike; the rest is 0."""
+    share: float
+    """Instructions of the average one of them, over those of the average block that the time comes from."""
     run: Counters
-    """As they ran."""
+    """When they ran."""
+    others: Counters
+    """What blocks did that were drawn from the whole grid, when those ran."""
 
 
 class Limiter(Record):
@@ -242,19 +250,23 @@ class LaunchRun(Record):
     """Why it cannot."""
     followed: Followed | None = None
     """Some of the blocks that `time` comes from."""
+    early: Counters | None = None
+    """Of observed blocks that ran before all others, where those ran, too."""
 
     @property
     def weight(self) -> float:
         """What an average block does, over what an average observed one does: of instructions or global accesses,
         whichever is more. 1 unless all ran."""
-        c = self.counters
-        if c is None or not self.complete:
-            return 1.0
-        pairs = [
-            (self.instructions, c.instructions),
-            (self.global_accesses, c.global_loads + c.global_stores + c.atomics),
-        ]
-        return max(total / self.blocks / (max(seen, 1) / c.blocks) for total, seen in pairs)
+        return max(self.weights(self.counters)) if self.counters and self.complete else 1.0
+
+    def weights(self, seen: Counters) -> tuple[float, float]:
+        """What an average block that ran does, over what an average one of these does: instructions, and accesses to
+        global memory."""
+        accesses = seen.global_loads + seen.global_stores + seen.atomics
+        return (
+            self.instructions / self.blocks / (max(seen.instructions, 1) / seen.blocks),
+            self.global_accesses / self.blocks / (max(accesses, 1) / seen.blocks),
+        )
 
     @property
     def is_represented(self) -> bool:

@@ -506,11 +506,9 @@ class _Attempt:
         complete: bool,
         sampled: tuple[int, ...] = (),
         timed: Modelled | str | None = None,
-        followed: Counters | None = None,
+        followed: Followed | None = None,
         early: Counters | None = None,
     ) -> None:
-        """`followed`: of blocks that the clock followed. `early`: of the blocks that ran first, where all the others
-        ran, too."""
         instructions, accesses = grid.totals()
         run = LaunchRun(
             kernel=grid.launch.kernel,
@@ -522,35 +520,32 @@ class _Attempt:
             sampled=sampled,
             time=timed.time if isinstance(timed, Modelled) else None,
             unfollowable=timed if isinstance(timed, str) else "",
-            followed=Followed(code=timed.sample.work, run=followed)
-            if isinstance(timed, Modelled) and followed
-            else None,
+            followed=followed,
+            early=early,
         )
-        if run.time and early:
-            # The clock follows blocks as if they came first: what they do less than the average block counts.
-            weight = run.model_copy(update={"counters": early}).weight
-            run = run.model_copy(update={"time": run.time.slowed(max(1.0, weight))})
         self.launches.append(run)
 
     def _launch_sampled(self, launch: Launch, chooser: random.Random, blocks: int) -> None:
         timed = self.clock.launch(launch, self.host) if self.clock else None
-        first = timed.sample.blocks if isinstance(timed, Modelled) else ()
+        sample = timed.sample if isinstance(timed, Modelled) else None
+        first = sample.blocks if sample else ()
         second = choose_blocks(launch, chooser, blocks, without=first)
         chosen = tuple(sorted(first + second))
         rest = launch.blocks - len(chosen)
-        followed = early = None
+        ran = followed = early = None
         with _Grid(self, launch) as grid:
             before = self.library.cg_steps(self.handle)
             outcome = _DONE
             if first:
                 outcome = grid.run(first, watched=True, more=len(first) < launch.blocks)
-                followed = grid.counters() if outcome == _DONE else None
+                ran = grid.counters() if outcome == _DONE else None
             if second and outcome != _FAULTED:
                 outcome = grid.run(second, watched=True, more=rest > 0)
             fault = grid.fault() if outcome == _FAULTED else None
             cost = self.library.cg_steps(self.handle) - before
             complete = rest == 0
             counters = grid.counters()
+            unlike = counters - ran if ran else None
             if outcome == _STUCK or (outcome == _DONE and rest and self._affordable(launch, chosen, cost)):
                 # These blocks came first, which a kernel can tell by counting arrivals: others are observed too, each
                 # at its place in the order, and the worse of both counts.
@@ -559,15 +554,16 @@ class _Attempt:
                 fault = None if complete else grid.fault()
                 if complete:
                     early, late = grid.counters(), grid.counters(late=True)
-                    whole = len(chosen) + len(others) == launch.blocks
+                    whole, unlike = len(chosen) + len(others) == launch.blocks, late
                     counters = early + late if whole else larger(early, late)
                     chosen = (*chosen, *others)
-                    early = followed or early  # what the clock's time comes from, where it is known
                 if fault and outcome == _DONE and fault.kind == "timed_out":
                     fault = None  # the estimate was too low: the observed blocks still stand
             if fault and all(earlier.complete for earlier in self.launches):
                 self.faults.append(fault)
                 return
+            if sample and ran and unlike:
+                followed = Followed(code=sample.work, share=sample.share, run=ran, others=unlike)
             # After an incomplete launch a kernel may have stumbled over what its predecessor did not write.
             self._note(
                 grid,

@@ -48,7 +48,7 @@ both are a little too long: they know the first wave's start, too."""
 PROBES, PROBED = 2, 500_000
 """Blocks besides the middle one that say how long blocks are, and the warp instructions that each may take at least."""
 MOST_LINES = 12
-SAMPLED, SAMPLED_INSTRUCTIONS = 8, 8_000_000
+SAMPLED, SAMPLED_INSTRUCTIONS = 32, 4_000_000
 """Replayed blocks that are compared with what they do when they run, and what they may cost."""
 
 ATOMIC = KINDS.index("atomic")
@@ -83,6 +83,8 @@ class Sample(NamedTuple):
     blocks: tuple[int, ...]
     """Linear indices, ascending."""
     work: Counters
+    share: float
+    """Instructions of the average one of them, over those of the average replayed block."""
 
 
 class Modelled(NamedTuple):
@@ -307,7 +309,9 @@ class _Model:
         chooser = random.Random(f"{self.seed} sample")
         bounds = [len(blocks) * part // max(count, 1) for part in range(count + 1)]
         drawn = [chooser.randrange(low, high) for low, high in pairwise(bounds)]
-        return Sample(tuple(blocks[k] for k in drawn), work_of(self.sass.instructions, traces, drawn))
+        work = work_of(self.sass.instructions, traces, drawn)
+        share = work.instructions / max(count, 1) / (traces.instructions / len(blocks))
+        return Sample(tuple(blocks[k] for k in drawn), work, share)
 
     def per_block(self, done: Replay, first_wave: float) -> float:
         """Cycles that each block behind the first wave adds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,25 +33,36 @@ WORK = {
 }  # fmt: skip
 """How much more than the blocks followed the others may do, as time by the counters over time by the clock. Of honest
 kernels that is 1.5 at most, of plain arithmetic 1.3. Of atomics and the load/store unit the counters know less."""
+
+
+class Alike(NamedTuple):
+    """A figure that machine code and PTX count alike."""
+
+    slack: float
+    """How many times as much of it a block may do when it runs."""
+    limiters: tuple[str, ...]
+    """What it bounds."""
+
+
 _DEVICE = ("L2 bandwidth", "DRAM bandwidth")
-ALIKE: Mapping[str, tuple[float, tuple[str, ...]]] = {
-    "unique_load_sectors": (1.05, _DEVICE),
-    "unique_store_sectors": (1.05, _DEVICE),
-    "global_load_sectors": (1.25, ("load/store unit",)),
-    "global_store_sectors": (1.05, ("load/store unit", *_DEVICE)),
-    "shared_wavefronts": (4.5, ("load/store unit",)),
-    "atomics": (1.05, ("atomics",)),
-    "fp32": (1.15, ("fp32 pipe",)),
-    "fp16": (2.2, ("fp16 pipe",)),
-    "fp64": (1.05, ("fp64 pipe",)),
-    "special": (1.05, ("special function unit",)),
-    **dict.fromkeys(
-        ("tensor_fp64", "tensor_tf32", "tensor_fp16", "tensor_bf16", "tensor_int8"), (1.05, ("tensor cores",))
-    ),
+ALIKE = {
+    "unique_load_sectors": Alike(1.05, _DEVICE),
+    "unique_store_sectors": Alike(1.05, _DEVICE),
+    "global_load_sectors": Alike(1.25, ("load/store unit",)),
+    "global_store_sectors": Alike(1.05, ("load/store unit", *_DEVICE)),
+    "shared_wavefronts": Alike(4.5, ("load/store unit",)),
+    "atomics": Alike(1.05, ("atomics",)),
+    "fp32": Alike(1.15, ("fp32 pipe",)),
+    "fp16": Alike(2.2, ("fp16 pipe",)),
+    "fp64": Alike(1.05, ("fp64 pipe",)),
+    "special": Alike(1.05, ("special function unit",)),
+    **{f"tensor_{kind}": Alike(1.05, ("tensor cores",)) for kind in ("fp64", "tf32", "fp16", "bf16", "int8")},
 }
-"""How much more blocks may do when they run than the same blocks did when they were followed, and what it bounds. ptxas
+"""What the blocks that were followed are held against when they run. ptxas
 makes one access to shared memory of four, one instruction of two on halves, and finds an operation to leave out now and
 then; of honest kernels most figures are equal, and all of them within this."""
+NOISE = 1.05
+"""Differences between samples that are let go."""
 MATTERS = 0.4
 """Of the clock's time: what work takes less cannot make it much too short."""
 COARSE = 1.5
@@ -111,11 +123,12 @@ def predict(gpu: GPU, program: Program, run: Run, buffers: Sequence[Buffer]) -> 
     for launch, observed in zip(program.plan.launches, run.launches, strict=True):
         bounds = kernel_time(gpu, program.module.kernel(launch.kernel), launch, observed, footprint)
         touched = first_touched_us(gpu, launch, observed, footprint, writable)
-        why = _less(observed.time, observed, bounds, touched) if observed.time else observed.unfollowable
+        time = observed.time.slowed(_outdone(observed.time, observed, bounds)) if observed.time else None
+        why = _less(time, observed, bounds, touched) if time else observed.unfollowable
         coarse = bounds.slowed(COARSE if why else 1.0).model_copy(update={"from_counters": why})
         # Who did less than others gains nothing by it: the longer of both times counts.
-        if observed.time and (not why or observed.time.time_us > coarse.time_us):
-            kernels.append(_advised(observed.time, bounds))
+        if time and (not why or time.time_us > coarse.time_us):
+            kernels.append(_advised(time, bounds))
         else:
             kernels.append(coarse)
     return ModelledTime(
@@ -132,10 +145,8 @@ def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touch
     little to do.
     """
     if twice := observed.followed:
-        needs = {limiter.name: limiter.time_us for limiter in bounds.limiters}
-        for figure, (slack, limiters) in ALIKE.items():
-            more = getattr(twice.run, figure) > slack * getattr(twice.code, figure)
-            if more and max(needs[limiter] for limiter in limiters) > MATTERS * time.time_us:
+        for figure in _that_matter(time, bounds):
+            if getattr(twice.run, figure) > ALIKE[figure].slack * getattr(twice.code, figure):
                 return f"the blocks followed do more when they run: {figure.replace('_', ' ')}"
     c, traffic = observed.counters, time.traffic
     if c is None or traffic is None or not c.blocks:
@@ -152,6 +163,36 @@ def _less(time: KernelTime, observed: LaunchRun, bounds: KernelTime, first_touch
         if most and limiter.time_us > max(most * followed.get(limiter.name, 0.0), MATTERS * time.time_us):
             return f"the blocks followed need less of the {limiter.name} than others of the grid"
     return ""
+
+
+def _outdone(time: KernelTime, observed: LaunchRun, bounds: KernelTime) -> float:
+    """How much more than the blocks that `time` comes from the average block does, of what takes long; at least 1.
+
+    The clock follows blocks as if they came first, and a kernel can count arrivals.
+    """
+    followed, matter = observed.followed, _that_matter(time, bounds)
+    own = followed.run if followed else observed.early
+    if own is None:
+        return 1.0
+    share = followed.share if followed else 1.0
+    most = 1.0
+    if observed.complete:
+        instructions, accesses = observed.weights(own)
+        most = max(most, instructions * share, accesses * share if "global_load_sectors" in matter else 0.0)
+    if followed and followed.others.blocks:
+        others = followed.others
+        # Where all blocks ran it is known how typical the observed ones are.
+        typical = observed.weights(others)[0] if observed.complete else 1.0
+        each = own.blocks / others.blocks * typical * share
+        found = max((getattr(others, name) / max(getattr(own, name), 1) * each for name in matter), default=1.0)
+        most = max(most, found if found > NOISE else 1.0)
+    return most
+
+
+def _that_matter(time: KernelTime, bounds: KernelTime) -> list[str]:
+    """Those of ALIKE that bound something that takes a good part of the time."""
+    large = {limiter.name for limiter in bounds.limiters if limiter.time_us > MATTERS * time.time_us}
+    return [figure for figure, (_, limiters) in ALIKE.items() if not large.isdisjoint(limiters)]
 
 
 def _advised(time: KernelTime, bounds: KernelTime) -> KernelTime:
