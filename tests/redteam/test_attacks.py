@@ -30,6 +30,8 @@ SUCCEEDED_ONCE = {
     "late/measurement/stores_after_the_wave",
     "late/measurement/hits_before_misses",
     "late/measurement/told_by_shared_memory",
+    "late/measurement/told_for_a_quarter_of_the_traffic",
+    "late/measurement/arrivals_of_the_followed",
     "late/measurement/less_than_its_share",
     "late/device/pragma_with_a_comment",
     "late/device/pragma_with_a_statement",

@@ -154,9 +154,15 @@ def test_which_blocks_are_observed(code: Code) -> None:
         chosen = choose_blocks(launch, random.Random(seed), 8)
         assert [70 * part // 8 <= block < 70 * (part + 1) // 8 for part, block in enumerate(chosen)] == [True] * 8
         assert chosen == choose_blocks(launch, random.Random(seed), 8)
+        others = choose_blocks(launch, random.Random(seed), 8, without=chosen)
+        assert len({*chosen, *others}) == 16
+        assert list(others) == sorted(others)
     assert len({choose_blocks(launch, random.Random(seed), 8) for seed in range(20)}) > 10
     few = code.launch("chain", 5, 32, address_of(0))
     assert choose_blocks(few, random.Random(0), 8) == (0, 1, 2, 3, 4)
+    assert choose_blocks(few, random.Random(0), 8, without=(0, 3)) == (1, 2, 4)
+    last = {choose_blocks(few, random.Random(seed), 1, without=(1, 2, 3)) for seed in range(50)}
+    assert last == {(0,), (4,)}
 
 
 def test_faults_in_a_sample(code: Code) -> None:
