@@ -44,24 +44,26 @@ class Alike(NamedTuple):
     """What it bounds."""
 
 
+EXACT = 1.05
+"""Slack up to which machine code and PTX count the same."""
 _DEVICE = ("L2 bandwidth", "DRAM bandwidth")
 ALIKE = {
-    "unique_load_sectors": Alike(1.05, _DEVICE),
-    "unique_store_sectors": Alike(1.05, _DEVICE),
+    "unique_load_sectors": Alike(EXACT, _DEVICE),
+    "unique_store_sectors": Alike(EXACT, _DEVICE),
     "global_load_sectors": Alike(1.25, ("load/store unit",)),
-    "global_store_sectors": Alike(1.05, ("load/store unit", *_DEVICE)),
+    "global_store_sectors": Alike(EXACT, ("load/store unit", *_DEVICE)),
     "shared_wavefronts": Alike(4.5, ("load/store unit",)),
-    "atomics": Alike(1.05, ("atomics",)),
+    "atomics": Alike(EXACT, ("atomics",)),
     "fp32": Alike(1.15, ("fp32 pipe",)),
     "fp16": Alike(2.2, ("fp16 pipe",)),
-    "fp64": Alike(1.05, ("fp64 pipe",)),
-    "special": Alike(1.05, ("special function unit",)),
-    **{f"tensor_{kind}": Alike(1.05, ("tensor cores",)) for kind in ("fp64", "tf32", "fp16", "bf16", "int8")},
+    "fp64": Alike(EXACT, ("fp64 pipe",)),
+    "special": Alike(EXACT, ("special function unit",)),
+    **{f"tensor_{kind}": Alike(EXACT, ("tensor cores",)) for kind in ("fp64", "tf32", "fp16", "bf16", "int8")},
 }
 """What the blocks that were followed are held against when they run. ptxas
 makes one access to shared memory of four, one instruction of two on halves, and finds an operation to leave out now and
 then; of honest kernels most figures are equal, and all of them within this."""
-NOISE = 1.05
+NOISE = 1.01
 """Differences between samples that are let go."""
 MATTERS = 0.4
 """Of the clock's time: what work takes less cannot make it much too short."""
@@ -171,22 +173,24 @@ def _outdone(time: KernelTime, observed: LaunchRun, bounds: KernelTime) -> float
     The clock follows blocks as if they came first, and a kernel can count arrivals.
     """
     followed, matter = observed.followed, _that_matter(time, bounds)
-    own = followed.run if followed else observed.early
-    if own is None:
+    first, share = (followed.run, followed.share) if followed else (observed.early, 1.0)
+    if first is None:
         return 1.0
-    share = followed.share if followed else 1.0
-    most = 1.0
+    found = [1.0]
     if observed.complete:
-        instructions, accesses = observed.weights(own)
-        most = max(most, instructions * share, accesses * share if "global_load_sectors" in matter else 0.0)
+        instructions, accesses = observed.weights(first)
+        found += [instructions * share, accesses * share if "global_load_sectors" in matter else 1.0]
     if followed and followed.others.blocks:
-        others = followed.others
+        others, code = followed.others, followed.code
         # Where all blocks ran it is known how typical the observed ones are.
         typical = observed.weights(others)[0] if observed.complete else 1.0
-        each = own.blocks / others.blocks * typical * share
-        found = max((getattr(others, name) / max(getattr(own, name), 1) * each for name in matter), default=1.0)
-        most = max(most, found if found > NOISE else 1.0)
-    return most
+        for name in matter:
+            own = getattr(first, name)
+            if ALIKE[name].slack <= EXACT:
+                own = min(own, getattr(code, name))
+            found.append(getattr(others, name) / others.blocks * typical / (max(own, 1) / first.blocks / share))
+    most = max(found)
+    return most if most > NOISE else 1.0
 
 
 def _that_matter(time: KernelTime, bounds: KernelTime) -> list[str]:
