@@ -437,7 +437,7 @@ class _Examination:
                     program,
                     workspace.buffers,
                     seed=self._derived_seed(f"sample {attempt}", shape),
-                    blocks=len(launch.sampled),
+                    blocks=SAMPLED_BLOCKS,
                     limits=Limits(warp_instructions=AFFORDABLE),
                 )
                 if run.faults:

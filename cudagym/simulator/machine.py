@@ -321,7 +321,7 @@ class _Attempt:
         self.words: dict[int, NDArray[np.uint8]] = {}
         self.places: dict[int, Place] = {}
         self.flags: dict[int, int] = {}
-        self.scratch_bytes = self.allocations = self.host_bytes = 0
+        self.scratch_bytes = self.allocations = self.host_bytes = self.granted = 0
         self.clock: Clock | None = None
         self.watchable = _WATCHED_LIMIT
         self.variables = {variable.slot for variable in program.module.variables}
@@ -536,7 +536,8 @@ class _Attempt:
         with _Grid(self, launch) as grid:
             before = self.library.cg_steps(self.handle)
             outcome = _DONE
-            if first:
+            if sample and first:
+                self._grant(2 * sample.work.instructions)
                 outcome = grid.run(first, watched=True, more=len(first) < launch.blocks)
                 ran = grid.counters() if outcome == _DONE else None
             if second and outcome != _FAULTED:
@@ -578,7 +579,12 @@ class _Attempt:
     def _affordable(self, launch: Launch, chosen: Sequence[int], cost: int) -> bool:
         """Whether the rest of this launch, at the cost of the chosen blocks, fits what is left of the budget."""
         rest = cost / len(chosen) * (launch.blocks - len(chosen))
-        return bool(self.library.cg_steps(self.handle) + rest <= self.limits.warp_instructions)
+        return bool(self.library.cg_steps(self.handle) + rest <= self.limits.warp_instructions + self.granted)
+
+    def _grant(self, steps: int) -> None:
+        """Lets the run cost more: what the clock is checked with leaves a plan of many launches its budget."""
+        self.granted += steps
+        self.library.cg_grant(self.handle, steps)
 
 
 class _Grid:

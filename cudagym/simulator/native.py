@@ -92,6 +92,7 @@ def runtime() -> Runtime:
     library.cg_new.restype = pointer
     library.cg_start.argtypes = [pointer, wide, ctypes.c_double, word, word, wide]
     library.cg_start.restype = None
+    library.cg_grant.argtypes, library.cg_grant.restype = [pointer, wide], None
     library.cg_set_slot.argtypes = [pointer, word, pointer, wide, pointer, pointer, wide]
     library.cg_alter.argtypes = [pointer, word, word, word]
     library.cg_alter.restype = None

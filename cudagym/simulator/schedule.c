@@ -623,6 +623,9 @@ void cg_start(Machine *m, uint64_t budget, double seconds, uint32_t checked, uin
     m->alteration = -1;
 }
 
+/* Lets a run cost so many steps more. */
+void cg_grant(Machine *m, uint64_t steps) { m->budget += steps; }
+
 /* Gives the reads at a site of a launch another value where nothing was written. To see whether results depend on it. */
 void cg_alter(Machine *m, uint32_t launch, uint32_t site, uint32_t value) {
     m->altered_launch = launch;

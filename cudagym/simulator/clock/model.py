@@ -11,7 +11,6 @@ import ctypes
 import math
 import random
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -49,7 +48,7 @@ PROBES, PROBED = 2, 500_000
 """Blocks besides the middle one that say how long blocks are, and the warp instructions that each may take at least."""
 MOST_LINES = 12
 SAMPLED, SAMPLED_INSTRUCTIONS = 32, 4_000_000
-"""Replayed blocks that are compared with what they do when they run, and what they may cost."""
+"""Replayed blocks that are compared with what they do when they run, and what they may cost, or one twice of it."""
 
 ATOMIC = KINDS.index("atomic")
 STORES = (KINDS.index("store"), ATOMIC)
@@ -304,14 +303,21 @@ class _Model:
         return one.cycles + self.per_block(done, one.cycles) * (self.on_sm - self.resident), done
 
     def draw(self, blocks: Sequence[int], traces: Traces, cost: int) -> Sample:
-        """A sample of the replayed `blocks`, one of each of a few equal parts; none where a block is cut short."""
-        count = min(SAMPLED, len(blocks), SAMPLED_INSTRUCTIONS // cost) if traces.whole else 0
+        """A sample of the replayed `blocks`, one of each of a few equal parts; none where that would cost too much."""
+        affordable = max(SAMPLED_INSTRUCTIONS // cost, int(cost <= 2 * SAMPLED_INSTRUCTIONS))
+        count = min(SAMPLED, len(blocks), affordable)
+        if not count:
+            return Sample((), Counters(), 1.0)
         chooser = random.Random(f"{self.seed} sample")
-        bounds = [len(blocks) * part // max(count, 1) for part in range(count + 1)]
-        drawn = [chooser.randrange(low, high) for low, high in pairwise(bounds)]
-        work = work_of(self.sass.instructions, traces, drawn)
-        share = work.instructions / max(count, 1) / (traces.instructions / len(blocks))
-        return Sample(tuple(blocks[k] for k in drawn), work, share)
+        numbers = [
+            chooser.randrange(len(blocks) * part // count, len(blocks) * (part + 1) // count) for part in range(count)
+        ]
+        drawn = tuple(blocks[number] for number in numbers)
+        if not traces.whole:
+            traces, numbers = self.follow(drawn, LONGEST_BLOCK), list(range(count))
+            blocks = drawn
+        work = work_of(self.sass.instructions, traces, numbers)
+        return Sample(drawn, work, work.instructions / count / (traces.instructions / len(blocks)))
 
     def per_block(self, done: Replay, first_wave: float) -> float:
         """Cycles that each block behind the first wave adds.

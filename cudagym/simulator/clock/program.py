@@ -60,9 +60,9 @@ ALIKE = {
     "special": Alike(EXACT, ("special function unit",)),
     **{f"tensor_{kind}": Alike(EXACT, ("tensor cores",)) for kind in ("fp64", "tf32", "fp16", "bf16", "int8")},
 }
-"""What the blocks that were followed are held against when they run. ptxas
-makes one access to shared memory of four, one instruction of two on halves, and finds an operation to leave out now and
-then; of honest kernels most figures are equal, and all of them within this."""
+"""What blocks that were followed are held against when they run. ptxas makes one access to shared memory of four, one
+instruction of two on halves, and finds an operation to leave out now and then; of honest kernels most figures are
+equal, and all of them within this."""
 NOISE = 1.01
 """Differences between samples that are let go."""
 MATTERS = 0.4
@@ -179,7 +179,9 @@ def _outdone(time: KernelTime, observed: LaunchRun, bounds: KernelTime) -> float
     found = [1.0]
     if observed.complete:
         instructions, accesses = observed.weights(first)
-        found += [instructions * share, accesses * share if "global_load_sectors" in matter else 1.0]
+        found.append(instructions * share)
+        if followed is None or any(name.endswith("sectors") for name in matter):
+            found.append(accesses * share)
     if followed and followed.others.blocks:
         others, code = followed.others, followed.code
         # Where all blocks ran it is known how typical the observed ones are.
