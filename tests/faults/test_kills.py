@@ -26,8 +26,11 @@ def undisturbed(spec: KernelSpec) -> Verdict:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_killed_compilers_change_nothing(part: str, grader: Grader, spec: KernelSpec, undisturbed: Verdict) -> None:
-    with Killer(named(part)) as killer:
-        verdict = grader.grade(spec, unseen())
+    for _ in range(5):  # some live so shortly that the killer may come too late
+        with Killer(named(part)) as killer:
+            verdict = grader.grade(spec, unseen())
+        if killer.killed:
+            break
     assert killer.killed
     assert told(verdict) == told(undisturbed)
 

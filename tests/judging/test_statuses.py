@@ -70,8 +70,9 @@ def test_same_seed_same_verdict_and_comments_do_not_matter(grader: Grader) -> No
 
 FEW_HEAVY_BLOCKS = """
 __global__ void relu(const float* x, float* y, int n) {
-    if (blockIdx.x >= 132) return;
-    for (int i = blockIdx.x * 256 + threadIdx.x; i < n; i += 132 * 256) y[i] = fmaxf(x[i], 0.0f);
+    int block = blockIdx.x - 5000; // the first ones are always looked at
+    if (block < 0 || block >= 132) return;
+    for (int i = block * 256 + threadIdx.x; i < n; i += 132 * 256) y[i] = fmaxf(x[i], 0.0f);
 }
 extern "C" void solve(const float* x, float* y, int n) { relu<<<400000, 256>>>(x, y, n); }
 """
